@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// What a user may set before including the library, and the ABI tag that follows from it.
+//
+//   TAMALLOC_VERIFY           0 or 1, default 0: before a write is elided, check that the memory really reads zero
+//   TAMALLOC_USE_TL_EXPECTED  take tl::expected even where std::expected exists
+//   TAMALLOC_ASSERT(x)        precondition check, default assert(x); changes no layout
+//
+// The first two change inline code. Each is part of the inline namespace in which everything lives, so that two
+// translation units that disagree fail to link instead of violating the one-definition rule silently.
+#pragma once
+#include <cassert>   // assert
+#include <version>   // __cpp_lib_expected
+
+#ifndef __linux__
+#error "tamalloc needs Linux: lazily zeroed memory comes from mmap(2) and is observed through /proc"
+#endif
+
+#ifndef TAMALLOC_VERIFY
+#define TAMALLOC_VERIFY 0
+#endif
+
+#ifndef TAMALLOC_ASSERT
+#define TAMALLOC_ASSERT(condition) assert(condition)
+#endif
+
+// The feature macro decides, never __cplusplus: clang 14 with -std=c++2b over libstdc++ 12 has no std::expected.
+#if defined(__cpp_lib_expected) && !defined(TAMALLOC_USE_TL_EXPECTED)
+#define TAMALLOC_DETAIL_STD_EXPECTED 1
+#else
+#define TAMALLOC_DETAIL_STD_EXPECTED 0
+#endif
+
+#if TAMALLOC_DETAIL_STD_EXPECTED && !TAMALLOC_VERIFY
+#define TAMALLOC_ABI v0
+#elif TAMALLOC_DETAIL_STD_EXPECTED
+#define TAMALLOC_ABI v0_verify
+#elif !TAMALLOC_VERIFY
+#define TAMALLOC_ABI v0_tl
+#else
+#define TAMALLOC_ABI v0_tl_verify
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// The system calls that sources of pages are made of, one function per call. One idiom: the value, or -errno; errno
+// itself is left as it was.
+//
+//   namespace tamalloc::detail::sys {
+//     std::intptr_t map(void* where, std::size_t n, int protection, int flags) noexcept;
+//     std::intptr_t remap(void* p, std::size_t from, std::size_t to, int flags) noexcept;
+//     int unmap(void* p, std::size_t n) noexcept;
+//     int protect(void* p, std::size_t n, int protection) noexcept;
+//     int advise(void* p, std::size_t n, int advice) noexcept;
+//     int set_name(void* p, std::size_t n, const char* name) noexcept;
+//   }
+#pragma once
+#include <cerrno>    // errno
+#include <cstddef>   // std::size_t
+#include <cstdint>   // std::intptr_t
+
+#include <sys/mman.h>    // mmap, mremap, munmap, mprotect, madvise
+#include <sys/prctl.h>   // prctl
+
+#include "tamalloc/config.hpp"
+
+namespace tamalloc::inline TAMALLOC_ABI::detail::sys {
+
+inline constexpr int set_vma = 0x53564d41;    // PR_SET_VMA: include/uapi/linux/prctl.h, since Linux 5.17
+inline constexpr int set_vma_anon_name = 0;   // PR_SET_VMA_ANON_NAME
+
+template<class Call> auto value_or_negated_errno(Call call) noexcept -> decltype(call()) {
+    const int saved = errno;
+    auto value = call();
+    if (value == -1) value = -errno;
+    errno = saved;
+    return value;
+}
+
+inline std::intptr_t map(void* where, std::size_t n, int protection, int flags) noexcept {
+    return value_or_negated_errno(
+        [&] { return reinterpret_cast<std::intptr_t>(::mmap(where, n, protection, flags, -1, 0)); });
+}
+
+inline std::intptr_t remap(void* p, std::size_t from, std::size_t to, int flags) noexcept {
+    return value_or_negated_errno([&] { return reinterpret_cast<std::intptr_t>(::mremap(p, from, to, flags)); });
+}
+
+inline int unmap(void* p, std::size_t n) noexcept {
+    return value_or_negated_errno([&] { return ::munmap(p, n); });
+}
+
+inline int protect(void* p, std::size_t n, int protection) noexcept {
+    return value_or_negated_errno([&] { return ::mprotect(p, n, protection); });
+}
+
+inline int advise(void* p, std::size_t n, int advice) noexcept {
+    return value_or_negated_errno([&] { return ::madvise(p, n, advice); });
+}
+
+inline int set_name(void* p, std::size_t n, const char* name) noexcept {
+    return value_or_negated_errno([&] { return ::prctl(set_vma, set_vma_anon_name, p, n, name); });
+}
+
+/// mmap and mremap give addresses; the top 4095 values are errors.
+[[nodiscard]] constexpr bool failed(std::intptr_t value) noexcept { return value < 0 && value >= -4095; }
+
+}   // namespace tamalloc::inline TAMALLOC_ABI::detail::sys

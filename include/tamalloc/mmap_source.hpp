@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+//
+// MmapSource: zeroed pages from mmap(2), on every Linux. Models every refinement of PageSource.
+//
+//   namespace tamalloc {
+//     enum class HugePages;  enum class OnFork;  enum class Charge;
+//     struct MmapOptions;
+//     template<MmapOptions = {}> struct MmapSource;
+//   }
+#pragma once
+#include <algorithm>   // std::max, std::min
+#include <atomic>      // std::atomic
+#include <bit>         // std::has_single_bit
+#include <cerrno>      // EINVAL, ENOMEM
+#include <cstddef>     // std::byte, std::size_t
+#include <cstdint>     // std::uintptr_t
+#include <cstring>     // std::memset
+#include <limits>      // std::numeric_limits
+#include <span>        // std::span
+#include <utility>     // std::forward
+
+#include "tamalloc/config.hpp"
+#include "tamalloc/detail/page.hpp"        // page_ceiling, page_floor, page_size
+#include "tamalloc/detail/page_scan.hpp"   // for_each_extent, for_each_populated
+#include "tamalloc/detail/sanitizer.hpp"   // unpoison
+#include "tamalloc/detail/sys.hpp"
+#include "tamalloc/detail/zeroing.hpp"   // zero_in_place
+#include "tamalloc/error.hpp"            // failure, result, system_failure
+#include "tamalloc/page_source.hpp"
+
+namespace tamalloc::inline TAMALLOC_ABI {
+
+/// Transparent huge pages: what the system does by default, never (sparse use: page-granular laziness), or wherever
+/// possible (dense use: a tenth of the faults). Best effort: a kernel without them does without.
+enum class HugePages : unsigned char { system, never, prefer };
+
+/// What a forked child finds: a copy, zeros (MADV_WIPEONFORK), or no mapping at all (MADV_DONTFORK).
+enum class OnFork : unsigned char { copy, wipe, omit };
+
+/// Whether the kernel counts the pages against its commit limit when they are asked for. Lazy: only the address space
+/// is taken, and the OOM killer is the answer to touching too much. Accounted: ENOMEM at once, where the kernel refuses.
+/// With vm.overcommit_memory = 2 the kernel accounts everything.
+enum class Charge : unsigned char { lazy, accounted };
+
+struct MmapOptions {
+    Charge accounting = Charge::lazy;
+    HugePages huge = HugePages::system;
+    OnFork fork = OnFork::copy;
+    bool name = true;   // "tamalloc" in /proc/PID/maps, where the kernel has CONFIG_ANON_VMA_NAME
+};
+
+namespace detail {
+
+// PMD size of x86-64 and of arm64 with 4 KiB pages; where it differs, alignment to it is harmless.
+inline constexpr std::size_t huge_page_size = std::size_t{2} << 20;
+
+// A kernel that refuses to name mappings always will; not asking again saves a system call per mapping.
+inline constinit std::atomic<bool> naming_refused = false;
+
+// Drops the memory behind whole pages. Refused for locked pages (EINVAL): those are cleared where they are.
+// \returns whether the memory is gone
+inline bool drop_or_zero(std::byte* first, std::byte* last) noexcept {
+    if (first == last || sys::advise(first, static_cast<std::size_t>(last - first), MADV_DONTNEED) == 0) return true;
+    zero_in_place(first, last);
+    return false;
+}
+
+}   // namespace detail
+
+/// Stateless; all members are thread-safe, make no memory resident, and leave errno alone.
+template<MmapOptions Options = MmapOptions{}> struct MmapSource {
+    /// \returns the page size
+    [[nodiscard]] static std::size_t granularity() noexcept { return detail::page_size(); }
+
+    /// \returns n rounded up to whole pages; n <= PTRDIFF_MAX
+    [[nodiscard]] static std::size_t rounded(std::size_t n) noexcept {
+        return (n + granularity() - 1) & ~(granularity() - 1);
+    }
+
+    /// \returns n bytes that read zero, at a multiple of `align`
+    /// \errors errc::zero_size, errc::bad_alignment, errc::too_large; else what mmap(2) says: ENOMEM, EAGAIN, EPERM
+    [[nodiscard]] result<std::byte*> map(std::size_t n, std::size_t align) const noexcept {
+        return map_aligned(n, align, PROT_READ | PROT_WRITE);
+    }
+
+    /// Gives back [p, p + n), which map or reserve returned. Where the kernel cannot split a mapping because the process
+    /// has as many as it may (vm.max_map_count), the memory is given back and only the address space stays taken.
+    void unmap(std::byte* p, std::size_t n) const noexcept {
+        detail::unpoison(p, n);
+        if (detail::sys::unmap(p, n) == -ENOMEM) (void)detail::sys::advise(p, n, MADV_DONTNEED);
+    }
+
+    /// Makes [p, p + n) read zero and returns the memory behind its whole pages; locked pages keep theirs.
+    /// \returns always success
+    result<void> purge(std::byte* p, std::size_t n) const noexcept {
+        auto* const last = p + n;
+        auto* const first_page = std::min(detail::page_ceiling(p), last);
+        auto* const last_page = std::max(detail::page_floor(last), first_page);
+        detail::zero_in_place(p, first_page);
+        (void)detail::drop_or_zero(first_page, last_page);
+        detail::zero_in_place(last_page, last);
+        return {};
+    }
+
+    /// Makes [p, p + n), whole pages, read zero, writing over at most `keep` bytes of what is in memory and dropping the
+    /// rest. Costs what was touched, not n, where the kernel tells what that is.
+    /// \returns the bytes that stay in memory: at most `keep`, more only where pages are locked
+    [[nodiscard]] result<std::size_t> clear(std::byte* p, std::size_t n, std::size_t keep) const noexcept {
+        std::size_t kept = 0;
+        detail::for_each_extent(p, p + n, [&](const detail::PageExtent& extent, const detail::PageScan& scan) {
+            kept += clear_extent(extent, scan.method, keep > kept ? keep - kept : 0);
+        });
+        return kept;
+    }
+
+    /// \returns n bytes of address space at a multiple of `align`, inaccessible and not charged
+    /// \errors as map
+    [[nodiscard]] result<std::byte*> reserve(std::size_t n, std::size_t align) const noexcept {
+        return map_aligned(n, align, PROT_NONE);
+    }
+
+    /// Makes [p, p + n), whole pages of a reservation, readable and writable; what was not committed before reads zero.
+    /// \errors ENOMEM: over the commit limit, or too many mappings
+    [[nodiscard]] result<void> commit(std::byte* p, std::size_t n) const noexcept {
+        return as_result(detail::sys::protect(p, n, PROT_READ | PROT_WRITE));
+    }
+
+    /// Takes memory, charge and access away from [p, p + n), whole pages of a reservation.
+    /// \errors ENOMEM: too many mappings; then the range is as it was
+    [[nodiscard]] result<void> decommit(std::byte* p, std::size_t n) const noexcept {
+        // A new mapping in its place: mprotect would keep the charge, madvise the access.
+        const auto at = detail::sys::map(p, n, PROT_NONE, flags | MAP_FIXED);
+        if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));
+        return as_result(apply_options(p, n));
+    }
+
+    /// Grows the block [p, p + from) to `to` bytes where it is.
+    /// \requires whole pages, from <= to, p from map
+    /// \errors ENOMEM: something is in the way, or refused; EFAULT: the block was split by the user's own mprotect or
+    /// madvise. The block is as it was.
+    [[nodiscard]] result<void> extend(std::byte* p, std::size_t from, std::size_t to) const noexcept {
+        const auto at = resize(p, from, to, 0);
+        return at ? result<void>{} : unexpected<std::error_code>(at.error());
+    }
+
+    /// Grows the block, moving it (page tables, not bytes) where it cannot grow in place.
+    /// \returns the address, at a multiple of the page size
+    /// \errors as extend
+    [[nodiscard]] result<std::byte*> remap(std::byte* p, std::size_t from, std::size_t to) const noexcept {
+        return resize(p, from, to, MREMAP_MAYMOVE);
+    }
+
+    /// \effects calls sink(std::span<const std::byte>) for each extent of the range that may hold bytes other than zero
+    /// \throws what the sink throws
+    /// \commits no
+    template<class Sink> result<void> for_each_populated(std::span<const std::byte> range, Sink&& sink) const {
+        detail::for_each_populated(range, std::forward<Sink>(sink));
+        return {};
+    }
+
+    friend bool operator==(const MmapSource&, const MmapSource&) = default;
+
+private:
+    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | (Options.accounting == Charge::lazy ? MAP_NORESERVE : 0);
+
+    static result<void> as_result(int zero_or_error) noexcept {
+        if (zero_or_error != 0) return detail::system_failure(-zero_or_error);
+        return {};
+    }
+
+    static result<std::byte*> map_aligned(std::size_t n, std::size_t align, int protection) noexcept {
+        if (n == 0) return detail::failure(errc::zero_size);
+        if (!std::has_single_bit(align)) return detail::failure(errc::bad_alignment);
+        if (Options.huge == HugePages::prefer && n >= detail::huge_page_size)
+            align = std::max(align, detail::huge_page_size);
+        const std::size_t slack = align > granularity() ? align - granularity() : 0;
+        if (n > std::numeric_limits<std::size_t>::max() - slack) return detail::failure(errc::too_large);
+
+        const auto at = detail::sys::map(nullptr, n + slack, protection, flags);
+        if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));
+        auto* const whole = reinterpret_cast<std::byte*>(at);
+        auto* const p = whole + (-static_cast<std::uintptr_t>(at) & (align - 1));
+        auto* const end = whole + n + slack;
+
+        int error = trim(whole, p);
+        if (error == 0) error = trim(p + n, end);
+        if (error == 0) error = apply_options(p, n);
+        if (error != 0) {
+            (void)detail::sys::unmap(whole, n + slack);
+            return detail::system_failure(-error);
+        }
+        detail::unpoison(p, n);
+        return p;
+    }
+
+    static int trim(std::byte* first, std::byte* last) noexcept {
+        return first == last ? 0 : detail::sys::unmap(first, static_cast<std::size_t>(last - first));
+    }
+
+    // \returns 0 or -errno. What a forked child finds is a promise, the rest is advice.
+    static int apply_options(std::byte* p, std::size_t n) noexcept {
+        if constexpr (Options.huge == HugePages::never) (void)detail::sys::advise(p, n, MADV_NOHUGEPAGE);
+        if constexpr (Options.huge == HugePages::prefer) (void)detail::sys::advise(p, n, MADV_HUGEPAGE);
+        if constexpr (Options.name) {
+            if (!detail::naming_refused.load(std::memory_order_relaxed) &&
+                detail::sys::set_name(p, n, "tamalloc") == -EINVAL)
+                detail::naming_refused.store(true, std::memory_order_relaxed);
+        }
+        if constexpr (Options.fork == OnFork::wipe) return detail::sys::advise(p, n, MADV_WIPEONFORK);
+        if constexpr (Options.fork == OnFork::omit) return detail::sys::advise(p, n, MADV_DONTFORK);
+        return 0;
+    }
+
+    static result<std::byte*> resize(std::byte* p, std::size_t from, std::size_t to, int how) noexcept {
+        const auto at = detail::sys::remap(p, from, to, how);
+        if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));
+        auto* const moved = reinterpret_cast<std::byte*>(at);
+        detail::unpoison(moved, to);
+        return moved;
+    }
+
+    // \returns how many bytes of the extent stay in memory
+    static std::size_t clear_extent(const detail::PageExtent& extent, detail::ScanMethod method,
+                                    std::size_t keep) noexcept {
+        std::size_t in_place = extent.huge() ? extent.size() : std::min(extent.size(), keep & ~(granularity() - 1));
+        // Part of a huge page would split it. Where nothing is known of the extent, only dropping costs what was touched.
+        if (in_place > keep || extent.swapped() || method == detail::ScanMethod::none) in_place = 0;
+        auto* const middle = extent.first() + in_place;
+        // The zero page may be among what is called present: read, and write only what needs it.
+        if (method == detail::ScanMethod::scan_ioctl && !extent.huge()) std::memset(extent.first(), 0, in_place);
+        else detail::zero_in_place(extent.first(), middle);
+        const bool dropped = detail::drop_or_zero(middle, extent.last());
+        return dropped ? in_place : extent.size();
+    }
+};
+
+}   // namespace tamalloc::inline TAMALLOC_ABI

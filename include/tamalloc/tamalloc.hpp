@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+//
+// Everything but testing.hpp and the opt-in headers (zero_init_atomic.hpp).
+#pragma once
+#include "tamalloc/allocator.hpp"
+#include "tamalloc/config.hpp"
+#include "tamalloc/default_source.hpp"
+#include "tamalloc/discovery.hpp"
+#include "tamalloc/error.hpp"
+#include "tamalloc/expected.hpp"
+#include "tamalloc/fresh_run.hpp"
+#include "tamalloc/mmap_source.hpp"
+#include "tamalloc/page_source.hpp"
+#include "tamalloc/residency.hpp"
+#include "tamalloc/system_source.hpp"
+#include "tamalloc/version.hpp"
+#include "tamalloc/zero_init.hpp"

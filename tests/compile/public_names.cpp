@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// The umbrella header alone gives every public name, and tamalloc can be used by using-directive beside std.
+#include "tamalloc/tamalloc.hpp"
+
+using namespace std;
+using namespace tamalloc;
+
+static_assert(same_as<tamalloc::vector<int>::allocator_type, Allocator<int, DefaultSource>>);
+static_assert(same_as<DefaultSource, SystemSource>);
+static_assert(derived_from<AllocationFailure, bad_alloc>);
+static_assert(same_as<result<>, tamalloc::expected<void, error_code>>);
+static_assert(PageSource<MmapSource<MmapOptions{Charge::accounted, HugePages::never, OnFork::wipe, false}>>);
+static_assert(PurgingSource<SystemSource> && ClearingSource<SystemSource> && ReservingSource<SystemSource>);
+static_assert(ResizingSource<SystemSource> && ObservingSource<SystemSource>);
+static_assert(ZeroInitializable<int> && ImplicitLifetime<int> && !enable_zero_init<int>);
+static_assert(backend().backend == Backend::mmap && SystemSource::active() == Backend::mmap);
+static_assert(same_as<decltype(backend()), BackendInfo>);
+static_assert(same_as<PageAllocator<int>, Allocator<int, DefaultSource, AllocatorOptions{.zero = Zeroing::eager}>>);
+static_assert(
+    same_as<SparseAllocator<int>, Allocator<int, DefaultSource, AllocatorOptions{.zero = Zeroing::zero_copies}>>);
+static_assert(sizeof(FreshRun<false>) == 16);
+static_assert(ranges::input_range<PopulatedView>);
+static_assert(same_as<decltype(resident_bytes({})), result<size_t>>);
+static_assert(TAMALLOC_VERSION >= 100);

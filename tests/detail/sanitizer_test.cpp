@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// Hazard: a container poisons the unused part of its block; the pages are unmapped, mapped again by somebody else, and
+// still poisoned. Or the cure writes the shadow of a whole reservation, an eighth of it.
+#include "tamalloc/detail/sanitizer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "tamalloc/mmap_source.hpp"
+#include "tamalloc/testing.hpp"
+
+TEST_CASE("what map returns is addressable, whatever was poisoned there before") {
+    const tamalloc::MmapSource<> source;
+    for (const std::size_t n : {std::size_t{4096}, std::size_t{12288}, std::size_t{1} << 20}) {
+        for (int round = 0; round < 4; ++round) {   // the kernel likes to reuse the address
+            const auto block = source.map(n, 1);
+            REQUIRE(block.has_value());
+            std::memset(*block, 1, n);
+#ifdef TAMALLOC_DETAIL_ASAN
+            CHECK(__asan_region_is_poisoned(*block, n) == nullptr);
+            __asan_poison_memory_region(*block, n);
+            CHECK(__asan_region_is_poisoned(*block, n) != nullptr);
+#endif
+            source.unmap(*block, n);
+        }
+    }
+}
+
+TEST_CASE("reserving a tebibyte commits nothing, with a sanitizer or without") {
+    const tamalloc::MmapSource<> source;
+    const std::size_t n = std::size_t{1} << 40;
+    const auto before = tamalloc::testing::memory_use();
+    const auto block = source.map(n, 1);
+    if (!block) return;   // overcommit mode 2
+    CHECK(static_cast<std::int64_t>((tamalloc::testing::memory_use() - before).committed) < 8 << 20);
+    source.unmap(*block, n);
+    CHECK(static_cast<std::int64_t>((tamalloc::testing::memory_use() - before).committed) < 8 << 20);
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+// Hazard: a container reaches its allocator along paths that nobody thinks of, and one wrong belief in fresh memory shows
+// old bytes as new elements. So every history of operations must look the same through Allocator<T> as through
+// std::allocator<T>. The sources reuse addresses, poison what is freed, and place blocks back to back.
+//
+// Usage: differential_fuzz [--steps N] [--seconds S] [--seed K]
+// N operations over all kinds of container; with S again and again, each time with the next seed, until the time is over.
+// Exit status: 0, 1 when a container differs, 2 for bad arguments.
+#include <algorithm>       // std::equal, std::fill
+#include <array>           // std::array
+#include <charconv>        // std::from_chars
+#include <chrono>          // std::chrono::steady_clock
+#include <cstddef>         // std::size_t
+#include <cstdint>         // std::uint64_t
+#include <cstdio>          // std::fflush, std::fprintf, std::printf
+#include <deque>           // std::deque
+#include <functional>      // std::equal_to, std::hash, std::less
+#include <iterator>        // std::next
+#include <list>            // std::list
+#include <map>             // std::map
+#include <optional>        // std::optional
+#include <random>          // std::mt19937_64, std::random_device
+#include <string>          // std::basic_string
+#include <string_view>     // std::string_view
+#include <system_error>    // std::errc
+#include <unordered_map>   // std::unordered_map
+#include <utility>         // std::move, std::pair, std::swap
+#include <vector>          // std::vector
+
+#include "tamalloc/allocator.hpp"
+#include "tamalloc/testing/nasty_sources.hpp"   // AdjacentSource, LifoSource
+
+namespace {
+
+using tamalloc::AllocatorOptions;
+using tamalloc::Zeroing;
+using tamalloc::testing::AdjacentSource;
+using tamalloc::testing::LifoSource;
+
+struct Line {   // as large as the unit of AdjacentSource: fills a block to the last byte
+    std::array<int, 16> values;
+
+    Line() = default;
+    explicit Line(int x) { values.fill(x); }
+    friend bool operator==(const Line&, const Line&) = default;
+};
+static_assert(sizeof(Line) == 64 && tamalloc::ZeroInitializable<Line>);
+
+// One operation, drawn once and applied to the containers of both sides.
+struct Step {
+    unsigned kind;
+    std::size_t i, j;   // on which container, and with which other
+    std::size_t n;      // how many elements
+    std::size_t at;     // where; modulo what is there
+    int value;          // often 0
+};
+
+constexpr std::size_t group_size = 4;
+template<class C> using Group = std::array<C, group_size>;
+
+template<class C> auto nth(C& c, std::size_t n) {
+    return std::next(c.begin(), static_cast<typename C::difference_type>(n));
+}
+template<class C> auto any_place(C& c, const Step& s) { return nth(c, s.at % (c.size() + 1)); }
+template<class C> auto any_element(C& c, const Step& s) { return nth(c, s.at % c.size()); }   // \requires !c.empty()
+
+// What every container does: how storage and allocators change hands.
+constexpr unsigned common_kinds = 8;
+template<class C> void apply_common(unsigned kind, const Step& s, C& c, C& other) {
+    switch (kind) {
+    case 0: c.clear(); break;
+    case 1: c = other; break;
+    case 2:
+        if (&c == &other) break;
+        c = std::move(other);
+        other.clear();
+        break;
+    case 3: c.swap(other); break;
+    case 4: {
+        C moved(std::move(other));   // and the source goes on living
+        other.clear();
+        c = other;
+        other = std::move(moved);
+        break;
+    }
+    case 5: {
+        C moved(std::move(other), c.get_allocator());
+        other.clear();
+        c.swap(moved);
+        break;
+    }
+    case 6: {
+        C copy(other, c.get_allocator());
+        std::swap(c, copy);
+        break;
+    }
+    case 7: {
+        auto allocator = c.get_allocator();
+        auto another = allocator;
+        allocator = another;
+        C first(allocator), second(std::move(another));
+        if (s.n % 2 == 0) c = std::move(s.n % 4 == 0 ? first : second);
+        break;
+    }
+    default: break;
+    }
+}
+
+constexpr unsigned sequence_kinds = 32;
+template<class C> void apply_to_sequence(unsigned kind, const Step& s, C& c, C& other) {
+    using T = typename C::value_type;
+    const auto value = static_cast<T>(s.value);
+    const auto few = s.n % 9;
+    switch (kind) {
+    case 0:
+    case 1:
+    case 2: c.resize(s.n); break;
+    case 3: c.resize(s.n, value); break;
+    case 4: std::fill(c.begin(), c.end(), value); break;
+    case 5: c.push_back(value); break;
+    case 6:
+        if (!c.empty()) c.pop_back();
+        break;
+    case 7:
+        if (!c.empty()) c.erase(any_element(c, s));
+        break;
+    case 8: c.erase(any_place(c, s), c.end()); break;
+    case 9: c.erase(c.begin(), any_place(c, s)); break;
+    case 10: c.insert(any_place(c, s), value); break;
+    case 11: c.insert(any_place(c, s), few, value); break;
+    case 12: {
+        const std::vector<T> range(few, value);
+        c.insert(any_place(c, s), range.begin(), range.end());
+        break;
+    }
+    case 13: c.assign(s.n, value); break;
+    case 14: {
+        const std::vector<T> range(s.n, value);
+        c.assign(range.begin(), range.end());
+        break;
+    }
+    case 15: c.assign({value, T{}, value}); break;
+    case 16:
+        if constexpr (requires { c.shrink_to_fit(); }) c.shrink_to_fit();
+        break;
+    case 17:
+        if constexpr (requires { c.reserve(s.n); }) c.reserve(s.n);
+        break;
+    case 18:
+        if constexpr (requires { c.emplace_back(); }) c.emplace_back();
+        break;
+    case 19:
+        if constexpr (requires { c.emplace(c.begin()); }) c.emplace(any_place(c, s));
+        break;
+    case 20:
+        if constexpr (requires { c.emplace_front(); }) c.emplace_front();
+        break;
+    case 21:
+        if constexpr (requires { c.push_front(value); }) c.push_front(value);
+        break;
+    case 22:
+        if constexpr (requires { c.pop_front(); })
+            if (!c.empty()) c.pop_front();
+        break;
+    case 23:   // an argument that lives in the container
+        if (!c.empty()) c.push_back(c.front());
+        break;
+    case 24:
+        if (!c.empty()) c.insert(any_place(c, s), c.back());
+        break;
+    case 25:
+        if constexpr (requires { C(s.n); }) c = C(s.n);
+        break;
+    case 26: c = C(s.n, value); break;
+    case 27: {
+        C moved(std::move(other), c.get_allocator());
+        other.clear();
+        moved.resize(s.n);
+        c.swap(moved);
+        other.resize(few);
+        break;
+    }
+    case 28: {
+        C copy(other);
+        copy.resize(s.n);
+        c = std::move(copy);
+        break;
+    }
+    case 29: {   // two containers with one allocator's copies
+        C twin(c.get_allocator());
+        twin.resize(s.n, value);
+        twin.clear();
+        std::swap(c, twin);
+        c.resize(s.n / 2);
+        break;
+    }
+    case 30: {
+        C moved(std::move(other));
+        other.clear();
+        other.resize(few);
+        moved.resize(s.n);
+        c = std::move(moved);
+        break;
+    }
+    case 31:
+        if constexpr (requires { c.splice(c.begin(), other); }) {
+            if (&c != &other) c.splice(any_place(c, s), other);
+        } else if constexpr (requires { c.append(other); }) {
+            c.append(other).replace(0, few, other);
+        } else if constexpr (requires { c.flip(); }) {
+            c.flip();
+        }
+        break;
+    default: break;
+    }
+    if (c.size() > 1000) c.clear();
+}
+
+// Moves a node from one container to the other, with another key.
+template<class C> void hand_over_node(C& from, C& to, int key) {
+    auto node = from.extract(from.begin());
+    node.key() = key;
+    to.insert(std::move(node));
+}
+
+constexpr unsigned map_kinds = 12;
+template<class C> void apply_to_map(unsigned kind, const Step& s, C& c, C& other) {
+    const auto key = static_cast<int>(s.at % 50);
+    switch (kind) {
+    case 0:
+    case 1: c[key]; break;
+    case 2: c[key] = s.value; break;
+    case 3: c.insert({key, s.value}); break;
+    case 4: c.emplace(key, s.value); break;
+    case 5: c.try_emplace(key); break;
+    case 6: c.insert_or_assign(key, s.value); break;
+    case 7: c.erase(key); break;
+    case 8:
+        if (!other.empty()) hand_over_node(other, c, key);
+        break;
+    case 9:
+        if (&c != &other) c.merge(other);
+        break;
+    case 10: {
+        const std::vector<std::pair<const int, int>> range{{key, s.value}, {key + 1, 0}, {key + 2, s.value}};
+        c.insert(range.begin(), range.end());
+        break;
+    }
+    case 11:
+        if constexpr (requires { c.rehash(s.n); }) c.rehash(s.n);
+        else c.erase(c.begin(), c.lower_bound(key));
+        break;
+    default: break;
+    }
+}
+
+template<class C>
+concept Map = requires { typename C::mapped_type; };
+
+template<class C> constexpr unsigned own_kinds = Map<C> ? map_kinds : sequence_kinds;
+
+template<class C> void apply(const Step& s, Group<C>& containers) {
+    C& c = containers[s.i];
+    C& other = containers[s.j];
+    if (s.kind >= own_kinds<C>) apply_common(s.kind - own_kinds<C>, s, c, other);
+    else if constexpr (Map<C>) apply_to_map(s.kind, s, c, other);
+    else apply_to_sequence(s.kind, s, c, other);
+}
+
+Step draw(std::mt19937_64& random, unsigned own_kinds) {
+    const auto below = [&random](unsigned bound) { return static_cast<unsigned>(random() % bound); };
+    const bool common = below(5) == 0;   // not more: they empty many containers
+    return {.kind = common ? own_kinds + below(common_kinds) : below(own_kinds),
+            .i = below(group_size),
+            .j = below(group_size),
+            .n = below(60),
+            .at = below(1000),
+            .value = static_cast<int>(below(3) * below(1000))};
+}
+
+// \returns the step after which the two sides differ
+template<class Tested, class Reference>
+std::optional<std::uint64_t> first_difference(std::uint64_t seed, std::uint64_t steps) {
+    std::mt19937_64 random(seed);
+    Group<Tested> tested;
+    Group<Reference> reference;
+    for (std::uint64_t step = 0; step < steps; ++step) {
+        const Step s = draw(random, own_kinds<Tested>);
+        apply(s, tested);
+        apply(s, reference);
+        for (const auto k : {s.i, s.j})
+            if (!std::equal(tested[k].begin(), tested[k].end(), reference[k].begin(), reference[k].end())) return step;
+    }
+    return std::nullopt;
+}
+
+struct Kind {
+    std::string name;
+    std::optional<std::uint64_t> (*first_difference)(std::uint64_t seed, std::uint64_t steps);
+    std::uint64_t operations = 0;
+};
+
+template<class T, Zeroing Zero = Zeroing::value_init, class Source = LifoSource>
+using Tested = tamalloc::Allocator<T, Source, AllocatorOptions{.page_threshold = 1, .zero = Zero}>;
+
+template<template<class...> class C, class T, class Source>
+void add_policies(std::vector<Kind>& kinds, const std::string& name) {
+    using enum Zeroing;
+    kinds.push_back({name + " value_init", first_difference<C<T, Tested<T, value_init, Source>>, C<T>>});
+    kinds.push_back({name + " zero_copies", first_difference<C<T, Tested<T, zero_copies, Source>>, C<T>>});
+    kinds.push_back({name + " eager", first_difference<C<T, Tested<T, eager, Source>>, C<T>>});
+}
+
+template<template<class...> class C, class T> void add_sequence(std::vector<Kind>& kinds, const std::string& name) {
+    add_policies<C, T, LifoSource>(kinds, name + " lifo");
+    add_policies<C, T, AdjacentSource>(kinds, name + " adjacent");
+}
+
+std::vector<Kind> all_kinds() {
+    using Pair = std::pair<const int, int>;
+    using Bools = std::vector<bool, Tested<bool>>;
+    using List = std::list<int, Tested<int>>;
+    using String = std::basic_string<char, std::char_traits<char>, Tested<char>>;
+    using Tree = std::map<int, int, std::less<int>, Tested<Pair>>;
+    using Table = std::unordered_map<int, int, std::hash<int>, std::equal_to<int>, Tested<Pair>>;
+    std::vector<Kind> kinds;
+    add_sequence<std::vector, int>(kinds, "vector<int>");
+    add_sequence<std::vector, Line>(kinds, "vector<Line>");
+    add_sequence<std::vector, char>(kinds, "vector<char>");
+    add_sequence<std::deque, int>(kinds, "deque<int>");
+    add_sequence<std::deque, Line>(kinds, "deque<Line>");
+    add_sequence<std::deque, char>(kinds, "deque<char>");
+    kinds.push_back({"vector<bool>", first_difference<Bools, std::vector<bool>>});
+    kinds.push_back({"list<int>", first_difference<List, std::list<int>>});
+    kinds.push_back({"string", first_difference<String, std::string>});
+    kinds.push_back({"map<int, int>", first_difference<Tree, std::map<int, int>>});
+    kinds.push_back({"unordered_map<int, int>", first_difference<Table, std::unordered_map<int, int>>});
+    return kinds;
+}
+
+struct Arguments {
+    std::uint64_t steps = 200'000;
+    std::uint64_t seconds = 0;
+    std::uint64_t seed = std::random_device{}();
+};
+
+// \returns nothing for what is no argument of this program
+std::optional<Arguments> parse(const std::vector<std::string_view>& words) {
+    Arguments arguments;
+    for (std::size_t i = 0; i < words.size(); i += 2) {
+        std::uint64_t* const target = words[i] == "--steps"     ? &arguments.steps
+                                      : words[i] == "--seconds" ? &arguments.seconds
+                                      : words[i] == "--seed"    ? &arguments.seed
+                                                                : nullptr;
+        if (target == nullptr || i + 1 == words.size()) return std::nullopt;
+        const auto number = words[i + 1];
+        const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), *target);
+        if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
+    }
+    return arguments;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const auto arguments = parse({argv + 1, argv + argc});
+    if (!arguments) {
+        std::fprintf(stderr, "usage: %s [--steps N] [--seconds S] [--seed K]\n", argv[0]);
+        return 2;
+    }
+    const auto [steps, seconds, first_seed] = *arguments;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto in_time = [&] { return std::chrono::steady_clock::now() - begin < std::chrono::seconds(seconds); };
+
+    auto kinds = all_kinds();
+    auto seed = first_seed;
+    do {
+        std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+        std::fflush(stdout);   // a crash must not take it along
+        for (auto& kind : kinds) {
+            const auto share = (steps + kinds.size() - 1) / kinds.size();
+            if (const auto step = kind.first_difference(seed, share)) {
+                std::printf("%s differs from std: seed %llu, step %llu; to repeat: --steps %llu --seed %llu\n",
+                            kind.name.c_str(), static_cast<unsigned long long>(seed),
+                            static_cast<unsigned long long>(*step), static_cast<unsigned long long>(steps),
+                            static_cast<unsigned long long>(seed));
+                return 1;
+            }
+            kind.operations += share;
+        }
+        ++seed;
+    } while (in_time());
+    for (const auto& kind : kinds)
+        std::printf("%-32s %12llu operations\n", kind.name.c_str(), static_cast<unsigned long long>(kind.operations));
+    return 0;
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Takes one rule of the allocator away at a time and expects the test of that name in rules_test.cpp to fail. Prints what
+# was taken away and the tests that noticed. Usage: tests/mutants.sh [COMPILER COMMAND...], default: g++-12 -std=c++20
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+[ $# -gt 0 ] || set -- g++-12
+compile=("$@" -O1 -w)
+[[ " $* " == *" -std="* ]] || compile+=(-std=c++20)
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+# Name, sed script for fresh_run.hpp, sed script for allocator.hpp. Writes what happened to $dir/NAME.
+try() {
+    local copy=$dir/$1.d run=include/tamalloc/fresh_run.hpp allocator=include/tamalloc/allocator.hpp
+    mkdir "$copy"
+    cp -r include "$copy"
+    sed -i "$2" "$copy/$run"
+    sed -i "$3" "$copy/$allocator"
+    local script header
+    for script in "$2 $run" "$3 $allocator"; do
+        header=${script##* }
+        if [ -n "${script% *}" ] && cmp -s "$header" "$copy/$header"; then
+            echo "broken: changes nothing in $header"
+            return
+        fi
+    done
+    if ! "${compile[@]}" "-I$copy/include" tests/rules_test.cpp "$dir/main.o" -pthread -o "$copy/rules" 2>"$copy/errors"
+    then
+        echo "broken: does not compile: $(grep -m1 error "$copy/errors")"
+        return
+    fi
+    local verdict=noticed
+    ! timeout 60 "$copy/rules" >"$copy/output" 2>&1 || verdict=survived
+    [ "$1" = control ] || grep -q "^TEST CASE:  ${1%-*}:" "$copy/output" || verdict=survived
+    echo $verdict
+    sed -n 's/^TEST CASE:  */    /p' "$copy/output" | sort -u
+}
+
+names=() deletions=()
+mutant() {   # name, what is deleted, the two scripts of try
+    names+=("$1") deletions+=("$2")
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || true; done
+    try "$1" "$3" "$4" >"$dir/$1" &
+}
+
+echo '#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>' >"$dir/main.cpp"
+"${compile[@]}" -c "$dir/main.cpp" -o "$dir/main.o"
+
+mutant control 'nothing' '' ''
+mutant N1 'only pages open a run: small blocks do, too' '' \
+    's/return static_cast<T\*>(p);/{ run_.open(static_cast<std::byte*>(p), bytes); return static_cast<T*>(p); }/'
+mutant N2-next 'a construction at the start of the run moves it' \
+    '/if (p == ahead_.first/,/return true;/s/ahead_.first = p + n;//' ''
+mutant N2-skipped 'one in the part that was jumped over moves its start' 's/skipped_.first = p + n;//' ''
+mutant N2-jump 'a construction ahead of the run moves its start' \
+    '/if (ahead_.contains(p)) {/,/return true;/s/ahead_.first = p + n;//' ''
+mutant N2-value 'a construction from a value moves the start of the run' '' \
+    '/construct(U\* p, Arg&& arg/,/^    }$/s/run_.consume(.*, sizeof(U));/false;/'
+mutant N3 'construct(p, args...)' '' '/N3: without this overload/,/^    }$/d'
+mutant N4-source 'a copy empties the run of its source' \
+    's/FreshRun(const FreshRun& other) noexcept { other.forfeit(); }/FreshRun(const FreshRun\&) noexcept {}/' ''
+mutant N4-assign 'copy assignment empties the run of its source' \
+    '/operator=(const FreshRun& other)/,/}/s/other.forfeit();//' ''
+mutant N4-convert 'a copy of another type empties the run of its source' '' 's/other.run_.forfeit();//'
+mutant N4-carry 'a copy starts empty: it carries the run' \
+    's/FreshRun(const FreshRun& other) noexcept { other.forfeit(); }/FreshRun(const FreshRun\& other) noexcept {\
+        if (std::is_constant_evaluated()) return;\
+        ahead_ = other.ahead_;\
+        skipped_ = other.skipped_;\
+    }/' ''
+mutant N5 'a move empties the run of its source' 's/std::exchange(other\.\([a-z]*\), nullptr)/other.\1/' ''
+mutant N6-swap 'propagation on swap' '' '/propagate_on_container_swap/s/true_type/false_type/'
+mutant N6-move 'propagation on move assignment' '' '/propagate_on_container_move_assignment/s/true_type/false_type/'
+mutant N7 'a block that is freed closes its run' '' 's/run_.close(block, .*);//'
+mutant N8 'a run that is used up contains nothing' 's/p == ahead_.first && p != ahead_.last/p == ahead_.first/' ''
+mutant N9 'nothing ahead of p is written: zeros are, to the end of the block' \
+    's/^        return false;/        if (p < ahead_.last \&\& ahead_.last - p <= 64) __builtin_memset(p, 0, ahead_.last - p);\
+        return false;/' ''
+mutant 'stack temporary' 'only what is in the run is elided: everything is' 's/^        return false;/        return true;/' ''
+wait
+
+status=0
+for i in "${!names[@]}"; do
+    outcome=$(head -n1 "$dir/${names[i]}")
+    printf '%-10s %s\n    %s\n' "${names[i]}" "${deletions[i]}" "$outcome"
+    tail -n +2 "$dir/${names[i]}"
+    expected=noticed
+    [ "${names[i]}" != control ] || expected=survived
+    [ "$outcome" = $expected ] || status=1
+done
+exit $status

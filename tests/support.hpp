@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// What several tests need: a child process to break things in, and the breaking.
+//
+//   namespace support {
+//     int in_child(F)             exit status of f() run in a forked child, or minus the signal that ended it
+//     void skip(reason)           prints what the test runner counts as a skipped test
+//     bool refuse(call, errno)    seccomp: from now on the call answers errno
+//     bool hide_proc()            an empty /proc for this process
+//     std::byte read(p)           a read that the compiler cannot leave out
+//   }
+#pragma once
+#include <cerrno>    // errno
+#include <csignal>   // std::signal
+#include <cstddef>   // offsetof
+#include <cstdio>    // std::printf
+#include <initializer_list>
+#include <string>   // std::string
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef TAMALLOC_TEST_RESIDENCY
+#define TAMALLOC_TEST_RESIDENCY 1
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TAMALLOC_TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TAMALLOC_TEST_SANITIZED 1
+#endif
+#endif
+
+namespace support {
+
+// Their operator new reports instead of failing, and they reserve more address space than any limit.
+#ifdef TAMALLOC_TEST_SANITIZED
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+// Sanitizers touch memory of their own: there, residency is not asserted.
+inline constexpr bool asserts_residency = TAMALLOC_TEST_RESIDENCY != 0;
+
+inline const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+
+template<class F> int in_child(F f) {
+    std::fflush(nullptr);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        for (const int signal : {SIGSEGV, SIGABRT, SIGBUS})
+            std::signal(signal, SIG_DFL);   // no handler of a test runner
+        ::_exit(f());
+    }
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+inline void skip(const std::string& reason) {
+    std::printf("SKIPPED: %s\n", reason.c_str());
+    std::fflush(stdout);
+}
+
+inline bool refuse(long call, int error) {
+    sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{sizeof code / sizeof code[0], code};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+inline bool hide_proc() {
+    if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+    return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::mount("none", "/proc", "tmpfs", 0, nullptr) == 0;
+}
+
+inline std::byte read(const std::byte* p) { return *static_cast<const volatile std::byte*>(p); }
+
+}   // namespace support
