@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Sourced by scripts/demo and scripts/test: installs the Debian packages that are missing.
+# shellcheck shell=bash
+
+# Usage: install_packages NAME...
+# One apt-get call for all of them: libc++-19-dev replaces libc++1-14, which a second call would take for a conflict.
+install_packages() {
+    local package as_root=() missing=()
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+    if ((${#missing[@]} == 0)); then
+        echo "==> packages: all $# are installed"
+        return
+    fi
+    echo "==> packages: installing ${missing[*]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "This is not Debian: install what these Debian 12 packages hold, or use a Debian 12 container." >&2
+        exit 1
+    fi
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            echo "Packages are missing and there is no sudo. As root: apt-get install ${missing[*]}" >&2
+            exit 1
+        fi
+        as_root=(sudo)
+    fi
+    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
+    if ! "${as_root[@]}" update; then
+        echo "apt-get update failed: no package lists, so nothing can be installed." >&2
+        exit 1
+    fi
+    for package in "${missing[@]}"; do
+        if [[ -z $(apt-cache show --no-all-versions "$package" 2>/dev/null) ]]; then
+            echo "No package source of this machine has $package; Debian 12 (bookworm, main) does." >&2
+            exit 1
+        fi
+    done
+    if ! "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null; then
+        echo "apt-get could not install ${missing[*]}." >&2
+        exit 1
+    fi
+}
