@@ -281,3 +281,23 @@ TEST_CASE("extend stays in place or changes nothing, remap moves without copying
     if (support::asserts_residency) CHECK(tamalloc::testing::memory_use().minor_faults - faults < 64);
     source.unmap(*moved, std::size_t{1} << 34);
 }
+
+#ifndef NDEBUG
+TEST_CASE("what is no whole page is a broken precondition, and stops the program") {
+    const MmapSource<> source;
+    const auto stops = [&](auto misuse) {
+        return support::in_child([&] {
+                   if (std::freopen("/dev/null", "w", stderr) == nullptr) return 1;
+                   std::byte* const p = source.map(4 * page, 1).value();
+                   misuse(p);
+                   return 0;
+               }) == -SIGABRT;
+    };
+    CHECK(stops([&](std::byte* p) { source.unmap(p + 1, page); }));
+    CHECK(stops([&](std::byte* p) { (void)source.clear(p, 100, 0); }));
+    CHECK(stops([&](std::byte* p) { (void)source.commit(p + 64, page); }));
+    CHECK(stops([&](std::byte* p) { (void)source.decommit(p, 1); }));
+    CHECK(stops([&](std::byte* p) { (void)source.extend(p, 4 * page, page); }));
+    CHECK(!stops([&](std::byte* p) { source.unmap(p, 4 * page); }));
+}
+#endif

@@ -86,6 +86,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     /// Gives back [p, p + n), which map or reserve returned. Where the kernel cannot split a mapping because the process
     /// has as many as it may (vm.max_map_count), the memory is given back and only the address space stays taken.
     void unmap(std::byte* p, std::size_t n) const noexcept {
+        TAMALLOC_ASSERT(whole_pages(p, n));
         detail::unpoison(p, n);
         if (detail::sys::unmap(p, n) == -ENOMEM) (void)detail::sys::advise(p, n, MADV_DONTNEED);
     }
@@ -106,6 +107,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     /// rest. Costs what was touched, not n, where the kernel tells what that is.
     /// \returns the bytes that stay in memory: at most `keep`, more only where pages are locked
     [[nodiscard]] result<std::size_t> clear(std::byte* p, std::size_t n, std::size_t keep) const noexcept {
+        TAMALLOC_ASSERT(whole_pages(p, n));
         std::size_t kept = 0;
         detail::for_each_extent(p, p + n, [&](const detail::PageExtent& extent, const detail::PageScan& scan) {
             kept += clear_extent(extent, scan.method, keep > kept ? keep - kept : 0);
@@ -122,12 +124,14 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     /// Makes [p, p + n), whole pages of a reservation, readable and writable; what was not committed before reads zero.
     /// \errors ENOMEM: over the commit limit, or too many mappings
     [[nodiscard]] result<void> commit(std::byte* p, std::size_t n) const noexcept {
+        TAMALLOC_ASSERT(whole_pages(p, n));
         return as_result(detail::sys::protect(p, n, PROT_READ | PROT_WRITE));
     }
 
     /// Takes memory, charge and access away from [p, p + n), whole pages of a reservation.
     /// \errors ENOMEM: too many mappings; then the range is as it was
     [[nodiscard]] result<void> decommit(std::byte* p, std::size_t n) const noexcept {
+        TAMALLOC_ASSERT(whole_pages(p, n));
         // A new mapping in its place: mprotect would keep the charge, madvise the access.
         const auto at = detail::sys::map(p, n, PROT_NONE, flags | MAP_FIXED);
         if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));
@@ -162,6 +166,10 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
 
 private:
     static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | (Options.accounting == Charge::lazy ? MAP_NORESERVE : 0);
+
+    [[nodiscard]] static bool whole_pages(const std::byte* p, std::size_t n) noexcept {
+        return ((reinterpret_cast<std::uintptr_t>(p) | n) & (granularity() - 1)) == 0;
+    }
 
     static result<void> as_result(int zero_or_error) noexcept {
         if (zero_or_error != 0) return detail::system_failure(-zero_or_error);
@@ -212,6 +220,7 @@ private:
     }
 
     static result<std::byte*> resize(std::byte* p, std::size_t from, std::size_t to, int how) noexcept {
+        TAMALLOC_ASSERT(whole_pages(p, from) && whole_pages(p, to) && from <= to);
         const auto at = detail::sys::remap(p, from, to, how);
         if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));
         auto* const moved = reinterpret_cast<std::byte*>(at);

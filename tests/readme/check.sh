@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Builds and runs what README.md shows. Every ```cpp block is a whole program; it must compile without a warning with
+# g++-12 and clang-19 with libc++, in C++20 and C++23, and exit 0. Every ```cmake block is a consumer's CMakeLists.txt, every
+# ```sh block that names pkg-config or -I a consumer's build; they are run on the first program. Usage: check.sh
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+# block-1.cpp, block-2.cmake, ...: the fenced blocks in order, named after their language.
+awk '/^```[a-z]+$/ { n++; file = "block-" n "." substr($0, 4); next } /^```$/ { file = ""; next } file { print > file }' \
+    "$root/README.md"
+programs=(block-*.cpp)
+recipes=(block-*.cmake)
+echo "${#programs[@]} programs, ${#recipes[@]} CMake files"
+
+for program in "${programs[@]}"; do
+    for compiler in g++-12 "clang++-19 -stdlib=libc++"; do
+        for standard in 20 23; do
+            echo "== $program, $compiler, C++$standard"
+            # shellcheck disable=SC2086   # the compiler is a command with an option
+            $compiler -std=c++$standard -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -pthread \
+                -I "$root/include" "$program" -o program
+            ./program
+        done
+    done
+done
+
+cp "${programs[0]}" main.cpp
+cmake -S "$root" -B "$dir/install" -DTAMALLOC_BUILD_TESTS=OFF -DTAMALLOC_BUILD_TOOLS=OFF \
+    -DCMAKE_CXX_COMPILER=g++-12 -DCMAKE_INSTALL_PREFIX="$dir/prefix" >cmake.log
+cmake --install "$dir/install" >>cmake.log
+ln -s "$root" tamalloc   # where the blocks expect a copy of the project
+for recipe in "${recipes[@]}"; do
+    echo "== $recipe"
+    mkdir "consumer-$recipe"
+    cp main.cpp "consumer-$recipe/"
+    ln -s "$root" "consumer-$recipe/tamalloc"
+    cp "$recipe" "consumer-$recipe/CMakeLists.txt"
+    cmake -S "consumer-$recipe" -B "build-$recipe" -DCMAKE_CXX_COMPILER=g++-12 -DCMAKE_CXX_FLAGS=-O2 \
+        -DCMAKE_PREFIX_PATH="$dir/prefix" >cmake.log
+    cmake --build "build-$recipe" >>cmake.log
+    "build-$recipe/field"
+done
+
+lines=0
+while read -r line; do
+    echo "== $line"
+    PKG_CONFIG_PATH=$dir/prefix/share/pkgconfig sh -euc "$line"
+    ./field
+    rm field
+    lines=$((lines + 1))
+done < <(grep -hE '^g\+\+' block-*.sh)
+echo "README: ${#programs[@]} programs, ${#recipes[@]} CMake files and $lines command lines work"
