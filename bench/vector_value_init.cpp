@@ -22,13 +22,14 @@ template<class T> void write(T& element) { reinterpret_cast<unsigned char&>(elem
 
 template<class Vector, bool Write> void value_init(benchmark::State& state) {
     const auto bytes = static_cast<std::size_t>(state.range(0));
+    const auto n = bytes / sizeof(typename Vector::value_type);
     std::uint64_t faults = 0, committed = 0;
     for (auto _ : state) {
         state.PauseTiming();
         const auto before = tamalloc::testing::memory_use();
         state.ResumeTiming();
         {
-            Vector v(bytes / sizeof(typename Vector::value_type));
+            Vector v(n);
             benchmark::DoNotOptimize(v.data());
             if constexpr (Write)
                 for (auto& element : v) write(element);
@@ -41,9 +42,8 @@ template<class Vector, bool Write> void value_init(benchmark::State& state) {
         }
     }
     const auto cycles = static_cast<double>(state.iterations());
-    state.counters["ns/element"] =
-        benchmark::Counter(static_cast<double>(bytes / sizeof(typename Vector::value_type)) * 1e-9,
-                           benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+    state.counters["ns/element"] = benchmark::Counter(
+        static_cast<double>(n) * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
     state.counters["faults"] = static_cast<double>(faults) / cycles;
     state.counters["committed_MiB"] = static_cast<double>(committed) / cycles / (1 << 20);
 }

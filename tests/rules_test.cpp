@@ -5,7 +5,7 @@
 // rule is taken away, which mutants.sh does. The sources hand out the address freed last, or put blocks back to back.
 #include "tamalloc/allocator.hpp"   // first: proves that the header stands alone
 
-#include <algorithm>     // std::all_of
+#include <algorithm>     // std::ranges::all_of
 #include <array>         // std::array
 #include <cstddef>       // std::size_t
 #include <deque>         // std::deque
@@ -118,7 +118,7 @@ template<class Container> void dirty(Container& c) {
     for (std::size_t i = 0; i < count; ++i) c.pop_back();
 }
 
-} // namespace
+}   // namespace
 
 TEST_CASE("N1: only a block of pages is believed zero") {
     constexpr std::size_t threshold = 64;   // elements
@@ -320,7 +320,7 @@ TEST_CASE("N9: nothing but the new element is written") {
         d.emplace_front();
         REQUIRE(d.front() == 0);
         d.front() = 7;
-        REQUIRE(std::all_of(d.begin(), d.end(), [](int x) { return x == 7; }));
+        REQUIRE(std::ranges::all_of(d, [](int x) { return x == 7; }));
     }
 }
 

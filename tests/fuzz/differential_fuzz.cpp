@@ -360,7 +360,7 @@ std::optional<Arguments> parse(const std::vector<std::string_view>& words) {
     return arguments;
 }
 
-} // namespace
+}   // namespace
 
 int main(int argc, char** argv) {
     const auto arguments = parse({argv + 1, argv + argc});

@@ -168,7 +168,7 @@ template<Zeroing Zero> void check_scenarios() {
     expect_back_at(before);
 }
 
-} // namespace
+}   // namespace
 
 int main() {
     // The first use of anything brings code into memory, which stays.
