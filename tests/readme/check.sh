@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds and runs what README.md shows. Every ```cpp block is a whole program; it must compile without a warning with
 # g++-12 and clang-19 with libc++, in C++20 and C++23, and exit 0. Every ```cmake block is a consumer's CMakeLists.txt, every
-# ```sh block that names pkg-config or -I a consumer's build; they are run on the first program. Usage: check.sh
+# ```sh block that names pkg-config or -I a consumer's build; they are run on the first program. Its figures must be the newest of docs/bench. Usage: check.sh
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
@@ -12,6 +12,12 @@ cd "$dir"
 # block-1.cpp, block-2.cmake, ...: the fenced blocks in order, named after their language.
 awk '/^```[a-z]+$/ { n++; file = "block-" n "." substr($0, 4); next } /^```$/ { file = ""; next } file { print > file }' \
     "$root/README.md"
+tables=("$root"/docs/bench/*/table.md)
+diff <(sed -n '/^| work |/,/^$/{/^|/p}' "$root/README.md") "${tables[-1]}" || {
+    echo "README.md shows other figures than ${tables[-1]}"
+    exit 1
+}
+
 programs=(block-*.cpp)
 recipes=(block-*.cmake)
 echo "${#programs[@]} programs, ${#recipes[@]} CMake files"
