@@ -239,6 +239,67 @@ TEST_CASE("equal allocators free each other's blocks and unequal ones keep to th
     CHECK(second.live_blocks == 0);
 }
 
+namespace {
+
+// A source that a move leaves empty, were it moved.
+struct SharedSource : tamalloc::MmapSource<> {
+    std::shared_ptr<int> state = std::make_shared<int>(1);
+    [[nodiscard]] tamalloc::result<std::byte*> map(std::size_t n, std::size_t align) const noexcept {
+        if (state == nullptr) std::abort();
+        return MmapSource<>::map(n, align);
+    }
+    friend bool operator==(const SharedSource&, const SharedSource&) = default;
+};
+
+}   // namespace
+
+TEST_CASE("an allocator that was moved from is equal and usable") {
+    using Shared = Allocator<int, SharedSource, AllocatorOptions{.page_threshold = 1}>;
+    Shared a;
+    Shared b(std::move(a));
+    CHECK(a == b);
+    Shared c;
+    CHECK(c != b);
+    c = std::move(b);
+    CHECK(c == b);
+    std::vector<int, Shared> v(100'000);
+    std::vector<int, Shared> w = std::move(v);
+    v.resize(10);
+    CHECK(v.get_allocator() == w.get_allocator());
+    std::deque<int, Shared> d(1000);
+    const std::deque<int, Shared> e = std::move(d);
+    d.resize(10);
+    CHECK(e.size() == 1000);
+}
+
+namespace polyfill {
+template<class T>
+    requires std::is_trivially_copyable_v<T>
+T* start_lifetime_as(void*) = delete;
+struct Point {
+    int x, y;
+};
+}   // namespace polyfill
+
+TEST_CASE("names of the user's namespace do not get in the way, nor does const") {
+    const tamalloc::vector<polyfill::Point> v(100'000);
+    CHECK(v.back().y == 0);
+    CHECK(*std::allocate_shared<const int>(Allocator<int>{}, 4) == 4);
+    CHECK(*std::allocate_shared<const int>(SparseAllocator<int>{}) == 0);
+}
+
+TEST_CASE("copying a container does not cost the original its laziness") {
+    if (!support::asserts_residency) return;
+    const std::size_t n = 1 << 20;
+    tamalloc::vector<double> v;
+    v.reserve(2 * n);
+    v.resize(n);
+    const auto copy = v;
+    const auto untouched = resident(v);
+    v.resize(2 * n);
+    CHECK(resident(v) == untouched);
+}
+
 TEST_CASE("the standard containers take it") {
     std::deque<int, Allocator<int>> deque(100'000);
     std::list<int, Allocator<int>> list(100);

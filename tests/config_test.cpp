@@ -14,5 +14,6 @@ TEST_CASE("the ABI tag names what changes inline code") {
     constexpr std::string_view tag = TAMALLOC_TEST_TEXT(TAMALLOC_ABI);
     CHECK(tag.starts_with("v0"));
     CHECK((tag.find("_tl") == tag.npos) == (TAMALLOC_DETAIL_STD_EXPECTED == 1));
+    CHECK(tag.find("_noexcept") == tag.npos);
     CHECK((tag.find("_verify") == tag.npos) == (TAMALLOC_VERIFY == 0));
 }

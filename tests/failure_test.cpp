@@ -155,6 +155,21 @@ TEST_CASE("seccomp that refuses mmap is an error, not a crash") {
           }) == 0);
 }
 
+TEST_CASE("where a promise about fork cannot be made, the mapping is refused and nothing of it stays") {
+    if (support::sanitized) return support::skip("sanitizers need madvise themselves");
+    CHECK(support::in_child([] {
+              if (!support::refuse(SYS_madvise, EPERM)) return 1;
+              const auto before = tamalloc::testing::memory_use().reserved;
+              for (const std::size_t align : {std::size_t{1}, std::size_t{1} << 30}) {
+                  const auto wipe = tamalloc::MmapSource<{.fork = tamalloc::OnFork::wipe}>{}.map(1 << 30, align);
+                  const auto omit = tamalloc::MmapSource<{.fork = tamalloc::OnFork::omit}>{}.reserve(1 << 30, align);
+                  if (wipe || wipe.error() != std::errc::operation_not_permitted) return 2;
+                  if (omit || omit.error() != std::errc::operation_not_permitted) return 3;
+              }
+              return tamalloc::testing::memory_use().reserved == before ? 0 : 4;
+          }) == 0);
+}
+
 TEST_CASE("seccomp that refuses madvise, prctl or ioctl changes no result") {
     for (const long call : {SYS_madvise, SYS_prctl, SYS_ioctl}) {
         CAPTURE(call);

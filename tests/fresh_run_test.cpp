@@ -76,6 +76,23 @@ TEST_CASE_TEMPLATE("moving transfers, copying forfeits on both sides", R, Run, S
     CHECK(c.consume(block.data(), 8));
 }
 
+TEST_CASE("what a jump skipped is given up, too, when the run is copied or closed") {
+    alignas(16) std::array<std::byte, 64> block{};
+    SplitRun a;
+    a.open(block.data(), block.size());
+    CHECK(a.consume(block.data() + 32, 8));
+    SplitRun b = a;
+    CHECK(!a.consume(block.data(), 8));
+    CHECK(!b.consume(block.data(), 8));
+    a.open(block.data(), block.size());
+    CHECK(a.consume(block.data() + 32, 8));
+    b = std::move(a);
+    CHECK(!a.consume(block.data(), 8));
+    CHECK(b.consume(block.data(), 8));
+    b.close(block.data(), block.size());
+    CHECK(!b.consume(block.data() + 8, 8));
+}
+
 TEST_CASE("close empties a run inside the block only") {
     alignas(16) std::array<std::byte, 128> blocks{};
     Run run;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "support.hpp"
 #include "tamalloc/residency.hpp"
@@ -225,6 +226,33 @@ TEST_CASE("clear works without PAGEMAP_SCAN and without /proc") {
     source.unmap(p, n);
 }
 
+TEST_CASE("clear touches nothing that was never touched, even where nothing can be asked") {
+    if (!support::asserts_residency) return;
+    const Sparse source;
+    const std::size_t n = 4000 * page;
+    std::byte* const p = source.map(n, 1).value();
+    CHECK(support::in_child([&] {
+              if (!support::refuse(SYS_openat, EPERM)) return 1;
+              rusage before{}, after{};
+              ::getrusage(RUSAGE_SELF, &before);
+              if (source.clear(p, n, n).value() != 0) return 2;
+              ::getrusage(RUSAGE_SELF, &after);
+              return after.ru_minflt - before.ru_minflt < 100 ? 0 : 3;
+          }) == 0);
+    source.unmap(p, n);
+}
+
+TEST_CASE("the choice for fork holds after decommit") {
+    const MmapSource<{.fork = OnFork::wipe}> source;
+    std::byte* const p = source.reserve(4 * page, 1).value();
+    REQUIRE(source.commit(p, 4 * page).has_value());
+    REQUIRE(source.decommit(p, 4 * page).has_value());
+    REQUIRE(source.commit(p, 4 * page).has_value());
+    p[0] = std::byte{7};
+    CHECK(support::in_child([p] { return static_cast<int>(support::read(p)); }) == 0);
+    source.unmap(p, 4 * page);
+}
+
 TEST_CASE("a huge page is cleared whole or dropped whole") {
     const MmapSource<{.huge = HugePages::prefer}> source;
     const std::size_t huge = std::size_t{2} << 20;
@@ -235,7 +263,9 @@ TEST_CASE("a huge page is cleared whole or dropped whole") {
         source.unmap(p, 2 * huge);
         return support::skip("no transparent huge page was to be had");
     }
-    CHECK(source.clear(p, 2 * huge, huge + huge / 2).value() <= huge + huge / 2);
+    const auto kept = source.clear(p, 2 * huge, huge + huge / 2).value();
+    CHECK(kept <= huge + huge / 2);
+    CHECK(kept % huge == 0);
     CHECK(tamalloc::all_zero({p, 2 * huge}));
     p[5] = std::byte{1};
     CHECK(source.clear(p, 2 * huge, 2 * huge).value() <= 2 * huge);

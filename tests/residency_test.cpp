@@ -92,6 +92,16 @@ TEST_CASE("what was written anywhere is in an extent, for any range of bytes") {
     }
 }
 
+TEST_CASE("the view goes on behind the first batch, and starts anew at each begin") {
+    const Block block(4000 * page);
+    for (std::size_t i = 0; i < 4000; i += 2) block.p[i * page] = std::byte{1};
+    const PopulatedView view(block.bytes());
+    const PopulatedView copy = view;
+    CHECK(std::ranges::distance(view) == 2000);
+    CHECK(std::ranges::distance(copy) == 2000);
+    CHECK(std::ranges::distance(view) == 2000);
+}
+
 TEST_CASE("resident bytes count the pages written, in whole pages") {
     const Block block(1000 * page);
     for (std::size_t i = 0; i < 1000; i += 10) block.p[i * page + 5] = std::byte{1};

@@ -95,6 +95,18 @@ struct LosingRemap : Base<LosingRemap> {
         return MmapSource<>::map(to, 1);
     }
 };
+struct DirtyRemap : Base<DirtyRemap> {   // what it adds is not zero
+    result<std::byte*> remap(std::byte* p, std::size_t from, std::size_t to) const noexcept {
+        auto moved = MmapSource<>::remap(p, from, to);
+        if (moved) (*moved)[to - 1] = std::byte{1};
+        return moved;
+    }
+};
+struct FallingRounding : Base<FallingRounding> {   // not monotone
+    static std::size_t rounded(std::size_t n) noexcept {
+        return n > 50'000 && n <= 60'000 ? 65'536 : MmapSource<>::rounded(n);
+    }
+};
 struct BlindObserver : Base<BlindObserver> {
     template<class Sink> result<void> for_each_populated(std::span<const std::byte>, Sink&&) const { return {}; }
 };
@@ -125,6 +137,8 @@ TEST_CASE("the kit names each broken promise") {
     CHECK(names(check_page_source<HoardingClear>(), "keeps at most"));
     CHECK(names(check_page_source<StaleDecommit>(), "after decommit"));
     CHECK(names(check_page_source<LosingRemap>(), "remap: keeps the contents"));
+    CHECK(names(check_page_source<DirtyRemap>(), "Z: what remap adds"));
+    CHECK(names(check_page_source<FallingRounding>(), "monotone"));
     CHECK(names(check_page_source<BlindObserver>(), "covers all"));
 }
 
@@ -154,7 +168,11 @@ TEST_CASE("the nasty sources are nasty") {
     lifo.unmap(p, 640);
     CHECK(p[0] == std::byte{0xEE});
     CHECK(lifo.map(640, 1).value() == p);
+    std::byte* const q = lifo.map(640, 1).value();
     lifo.unmap(p, 640);
+    lifo.unmap(q, 640);
+    CHECK(lifo.map(640, 1).value() == q);   // freed last, handed out first
+    lifo.unmap(q, 640);
 
     const AdjacentSource adjacent;
     std::byte* const a = adjacent.map(64 * 77, 1).value();   // a size nobody else uses

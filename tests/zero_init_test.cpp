@@ -57,6 +57,17 @@ struct PaddedInitialised {
 struct DataMemberPointer {
     int Padded::* member;
 };
+struct DataMemberPointers {   // g++ 12 constant-evaluates std::bit_cast into these
+    int Padded::* members[1];
+};
+struct DataMemberPointersAndPadding {
+    char c;
+    DataMemberPointers inner[2];
+    short s;
+};
+struct BitFields {
+    unsigned a : 3 = 0, b : 3 = 0;
+};
 union Union {
     int i;
     float f;
@@ -127,6 +138,9 @@ static_assert(ZeroInitializable<std::pair<int, double>> && ZeroInitializable<std
 static_assert(ZeroInitializable<OptedIn>);
 
 static_assert(!ZeroInitializable<int Padded::*> && !ZeroInitializable<DataMemberPointer>);
+static_assert(!ZeroInitializable<DataMemberPointers> && !ZeroInitializable<DataMemberPointersAndPadding>);
+static_assert(!ZeroInitializable<std::array<int Padded::*, 2>> && !ZeroInitializable<int Padded::* [2][2]>);
+static_assert(!ZeroInitializable<DataMemberPointers[2]> && !ZeroInitializable<std::array<DataMemberPointers, 3>>);
 static_assert(!ZeroInitializable<Union> && !ZeroInitializable<HoldsUnion> && !ZeroInitializable<Pointer>);
 static_assert(!ZeroInitializable<OneInitialised> && !ZeroInitializable<NegativeZero>);
 static_assert(!ZeroInitializable<PaddedInitialised>);   // conservative: what padding holds cannot be seen
@@ -148,6 +162,8 @@ TEST_CASE_TEMPLATE("what is taken for zero bytes is zero bytes", T, int, double,
     static_assert(ZeroInitializable<T>);
     CHECK(tamalloc::testing::verify_zero_init<T>());
 }
+
+TEST_CASE("verify_zero_init sees through padding bits") { CHECK(tamalloc::testing::verify_zero_init<BitFields>()); }
 
 TEST_CASE("start_lifetime_as keeps the bytes") {
     alignas(Padded) std::array<std::byte, sizeof(Padded)> storage{};

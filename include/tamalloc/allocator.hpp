@@ -13,6 +13,9 @@
 //
 // Value-initialisation of an element in memory that is still as the kernel gave it writes nothing; everywhere else it
 // writes T(), as std requires, whatever the container's history. Memory becomes resident when something is written.
+//
+// A container must construct through its allocator, as all of std do. One that writes into raw storage in another way, as
+// a pool that links its free slots, needs Zeroing::eager; TAMALLOC_VERIFY finds it.
 #pragma once
 #include <algorithm>     // std::max
 #include <bit>           // std::bit_cast
@@ -107,7 +110,7 @@ template<class T> [[gnu::always_inline]] inline void begin_zero_lifetime(T* p) n
 #if TAMALLOC_VERIFY
     verify_zero(p, sizeof(T), __PRETTY_FUNCTION__);
 #endif
-    (void)start_lifetime_as<T>(p);
+    (void)tamalloc::start_lifetime_as<T>(p);   // not one that T's namespace may have
 }
 
 // Operator new, for what is too small for pages. Null where it fails.
@@ -149,6 +152,16 @@ public:
         requires std::default_initializable<Source>
     = default;
     constexpr explicit Allocator(Source source) noexcept : source_(source) {}
+    constexpr Allocator(const Allocator&) noexcept = default;   // N4
+    // N5: the run moves, the source is copied: what was moved from must still be equal, and usable ([allocator.requirements]).
+    constexpr Allocator(Allocator&& other) noexcept : source_(other.source_), run_(std::move(other.run_)) {}
+    constexpr Allocator& operator=(const Allocator&) noexcept = default;
+    constexpr Allocator& operator=(Allocator&& other) noexcept {
+        source_ = other.source_;
+        run_ = std::move(other.run_);
+        return *this;
+    }
+    constexpr ~Allocator() = default;
     // N4, for a copy that changes the type.
     template<class U>
     constexpr Allocator(const Allocator<U, Source, Options>& other) noexcept : source_(other.source_) {
@@ -222,18 +235,20 @@ public:
     constexpr void construct(U* p) noexcept(std::is_nothrow_default_constructible_v<U>)
         requires elides
     {
+        using Object = std::remove_cv_t<U>;   // allocate_shared<const U> constructs through a pointer to const
+        auto* const object = const_cast<Object*>(p);
         if (std::is_constant_evaluated()) {
-            std::construct_at(p);
+            std::construct_at(object);
             return;
         }
-        [[maybe_unused]] const bool fresh = run_.consume(reinterpret_cast<std::byte*>(p), sizeof(U));
-        if constexpr (ZeroInitializable<U>) {
+        [[maybe_unused]] const bool fresh = run_.consume(reinterpret_cast<std::byte*>(object), sizeof(Object));
+        if constexpr (ZeroInitializable<Object>) {
             if (fresh) [[likely]] {
-                detail::begin_zero_lifetime(p);
+                detail::begin_zero_lifetime(object);
                 return;
             }
         }
-        ::new (static_cast<void*>(p)) U();
+        ::new (static_cast<void*>(object)) Object();
     }
 
     /// Makes *p the value U(args...). N3: without this overload libc++ would relocate by memcpy, and libstdc++ construct,
@@ -243,19 +258,21 @@ public:
     constexpr void construct(U* p, Arg&& arg, Args&&... args) noexcept(std::is_nothrow_constructible_v<U, Arg, Args...>)
         requires elides
     {
+        using Object = std::remove_cv_t<U>;
+        auto* const object = const_cast<Object*>(p);
         if (std::is_constant_evaluated()) {
-            std::construct_at(p, std::forward<Arg>(arg), std::forward<Args>(args)...);
+            std::construct_at(object, std::forward<Arg>(arg), std::forward<Args>(args)...);
             return;
         }
-        [[maybe_unused]] const bool fresh = run_.consume(reinterpret_cast<std::byte*>(p), sizeof(U));
-        if constexpr (Options.zero == Zeroing::zero_copies && detail::BitTestable<U> && sizeof...(Args) == 0 &&
-                      std::same_as<std::remove_cvref_t<Arg>, U>) {
-            if (fresh && detail::all_bits_zero<U>(arg)) {
-                detail::begin_zero_lifetime(p);
+        [[maybe_unused]] const bool fresh = run_.consume(reinterpret_cast<std::byte*>(object), sizeof(Object));
+        if constexpr (Options.zero == Zeroing::zero_copies && detail::BitTestable<Object> && sizeof...(Args) == 0 &&
+                      std::same_as<std::remove_cvref_t<Arg>, Object>) {
+            if (fresh && detail::all_bits_zero<Object>(arg)) {
+                detail::begin_zero_lifetime(object);
                 return;
             }
         }
-        ::new (static_cast<void*>(p)) U(std::forward<Arg>(arg), std::forward<Args>(args)...);
+        ::new (static_cast<void*>(object)) Object(std::forward<Arg>(arg), std::forward<Args>(args)...);
     }
 
     /// \returns where pages come from

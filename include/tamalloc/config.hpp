@@ -6,8 +6,8 @@
 //   TAMALLOC_USE_TL_EXPECTED  take tl::expected even where std::expected exists
 //   TAMALLOC_ASSERT(x)        precondition check, default assert(x); changes no layout
 //
-// The first two change inline code. Each is part of the inline namespace in which everything lives, so that two
-// translation units that disagree fail to link instead of violating the one-definition rule silently.
+// The first two change inline code, and so does -fno-exceptions. Each is part of the inline namespace in which everything
+// lives, so that two translation units that disagree fail to link instead of violating the one-definition rule silently.
 #pragma once
 #include <cassert>   // assert
 #include <version>   // __cpp_lib_expected
@@ -31,12 +31,23 @@
 #define TAMALLOC_DETAIL_STD_EXPECTED 0
 #endif
 
-#if TAMALLOC_DETAIL_STD_EXPECTED && !TAMALLOC_VERIFY
-#define TAMALLOC_ABI v0
-#elif TAMALLOC_DETAIL_STD_EXPECTED
-#define TAMALLOC_ABI v0_verify
-#elif !TAMALLOC_VERIFY
-#define TAMALLOC_ABI v0_tl
+// v0, followed by _tl, _verify and _noexcept where they apply.
+#if TAMALLOC_DETAIL_STD_EXPECTED
+#define TAMALLOC_DETAIL_RESULT_TAG
 #else
-#define TAMALLOC_ABI v0_tl_verify
+#define TAMALLOC_DETAIL_RESULT_TAG _tl
 #endif
+#if TAMALLOC_VERIFY
+#define TAMALLOC_DETAIL_VERIFY_TAG _verify
+#else
+#define TAMALLOC_DETAIL_VERIFY_TAG
+#endif
+#ifdef __cpp_exceptions
+#define TAMALLOC_DETAIL_EXCEPTIONS_TAG
+#else
+#define TAMALLOC_DETAIL_EXCEPTIONS_TAG _noexcept
+#endif
+#define TAMALLOC_DETAIL_PASTE(a, b, c, d) a##b##c##d
+#define TAMALLOC_DETAIL_TAG(a, b, c, d) TAMALLOC_DETAIL_PASTE(a, b, c, d)
+#define TAMALLOC_ABI                                                                                                   \
+    TAMALLOC_DETAIL_TAG(v0, TAMALLOC_DETAIL_RESULT_TAG, TAMALLOC_DETAIL_VERIFY_TAG, TAMALLOC_DETAIL_EXCEPTIONS_TAG)

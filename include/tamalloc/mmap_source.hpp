@@ -129,7 +129,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     }
 
     /// Takes memory, charge and access away from [p, p + n), whole pages of a reservation.
-    /// \errors ENOMEM: too many mappings; then the range is as it was
+    /// \errors ENOMEM: too many mappings; the range is as it was, or inaccessible without the options for fork
     [[nodiscard]] result<void> decommit(std::byte* p, std::size_t n) const noexcept {
         TAMALLOC_ASSERT(whole_pages(p, n));
         // A new mapping in its place: mprotect would keep the charge, madvise the access.
@@ -188,13 +188,20 @@ private:
         if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));
         auto* const whole = reinterpret_cast<std::byte*>(at);
         auto* const p = whole + (-static_cast<std::uintptr_t>(at) & (align - 1));
-        auto* const end = whole + n + slack;
+        auto* first = whole;   // what is ours; what was trimmed may be another thread's at once
+        auto* last = whole + n + slack;
 
-        int error = trim(whole, p);
-        if (error == 0) error = trim(p + n, end);
-        if (error == 0) error = apply_options(p, n);
+        int error = trim(first, p);
+        if (error == 0) {
+            first = p;
+            error = trim(p + n, last);
+        }
+        if (error == 0) {
+            last = p + n;
+            error = apply_options(p, n);
+        }
         if (error != 0) {
-            (void)detail::sys::unmap(whole, n + slack);
+            (void)detail::sys::unmap(first, static_cast<std::size_t>(last - first));
             return detail::system_failure(-error);
         }
         detail::unpoison(p, n);

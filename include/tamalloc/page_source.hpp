@@ -39,7 +39,7 @@ concept SourceHandle = std::copyable<S> && std::is_nothrow_copy_constructible_v<
 /// with any size that rounds to the one it was mapped with.
 template<class S>
 concept Granular = requires(std::size_t n) {
-    { S::granularity() } noexcept -> std::same_as<std::size_t>;   // a power of two, at least the page size
+    { S::granularity() } noexcept -> std::same_as<std::size_t>;   // a power of two; the page size, or more
     { S::rounded(n) } noexcept -> std::same_as<std::size_t>;
 };
 

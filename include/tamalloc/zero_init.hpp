@@ -75,6 +75,25 @@ template<class T> constexpr bool made_of_bytes() {
 template<class T>
 concept MadeOfBytes = requires { typename std::bool_constant<made_of_bytes<T>()>; };
 
+// g++ 12 does not look into arrays, and so takes one of pointers to data members for bytes. Its constant evaluator can
+// tell which bytes of T() are padding; the others must be 0. Every eighth will do: a null pointer to data member is eight
+// bytes of 0xFF. Two loops, because one may not have more than 262144 rounds (-fconstexpr-loop-limit).
+#if defined(__GNUC__) && !defined(__clang__)
+template<class T> constexpr bool no_byte_is_set() {
+    constexpr std::size_t stride = 8, block = stride * 4096;
+    const auto bytes = std::bit_cast<Bytes<sizeof(T)>>(T());
+    for (std::size_t i = 0; i < sizeof(T); i += block)
+        for (std::size_t j = i; j < i + block && j < sizeof(T); j += stride)
+            if (__builtin_constant_p(bytes.value[j]) && bytes.value[j] != 0) return false;
+    return true;
+}
+template<class T>
+concept NoByteIsSet = requires { requires std::bool_constant<no_byte_is_set<T>()>::value; };
+#else
+template<class T>
+concept NoByteIsSet = true;
+#endif
+
 // For any other T with a constexpr default constructor: look at the bytes of T() one by one. Padding makes it
 // non-constant, hence false.
 template<class T> constexpr bool value_is_zero_bytes() {
@@ -98,7 +117,7 @@ template<class T> constexpr bool zero_initializable() {
     else if constexpr (!std::is_class_v<T> || !ImplicitLifetime<T>) return false;
     else if constexpr (enable_zero_init<T>) return true;
     else if constexpr (!std::is_trivially_copyable_v<T> || !bit_castable<T>) return false;
-    else if constexpr (std::is_trivially_default_constructible_v<T>) return MadeOfBytes<T>;
+    else if constexpr (std::is_trivially_default_constructible_v<T>) return MadeOfBytes<T> && NoByteIsSet<T>;
     else if constexpr (std::is_default_constructible_v<T>) return ValueIsZeroBytes<T>;
     else return false;
 }
@@ -106,7 +125,8 @@ template<class T> constexpr bool zero_initializable() {
 }   // namespace detail
 
 /// (a) T is an implicit-lifetime type, (b) an object of sizeof(T) zero bytes has the value T(), (c) T() has no side
-/// effect. Then zeroed storage and start_lifetime_as<T> do what `::new (p) T()` does.
+/// effect. Then zeroed storage and start_lifetime_as<T> do what `::new (p) T()` does. (b) is proved by evaluating T() at
+/// compile time; a constructor that asks std::is_constant_evaluated() whether it may behave otherwise breaks (c).
 template<class T>
 concept ZeroInitializable = detail::zero_initializable<T>();
 

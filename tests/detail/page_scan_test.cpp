@@ -90,9 +90,10 @@ TEST_CASE("where nothing can be asked the whole range is one extent") {
     CHECK(support::in_child([&] {
               if (!support::refuse(SYS_openat, EACCES)) return 1;
               std::vector<detail::PageExtent> extents(4);
+              errno = 42;
               const auto scan = detail::scan_pages(block.p, block.p + block.n, extents);
-              return scan.method == detail::ScanMethod::none && scan.error == EACCES && scan.count == 1 &&
-                             scan.next == block.p + block.n && extents[0].first() == block.p &&
+              return errno == 42 && scan.method == detail::ScanMethod::none && scan.error == EACCES &&
+                             scan.count == 1 && scan.next == block.p + block.n && extents[0].first() == block.p &&
                              extents[0].size() == block.n
                          ? 0
                          : 2;
@@ -122,6 +123,17 @@ TEST_CASE("the shared zero page is not an extent, and errno stays") {
     CHECK(errno == 42);
     REQUIRE(scan.count == 1);
     CHECK(extents[0].first() == block.p + 4 * page);
+}
+
+TEST_CASE("scanning leaves no descriptor open") {
+    const Block block(8 * page);
+    std::vector<detail::PageExtent> extents(8);
+    const int before = ::dup(0);
+    ::close(before);
+    for (int i = 0; i < 10; ++i) (void)detail::scan_pages(block.p, block.p + block.n, extents);
+    const int after = ::dup(0);
+    ::close(after);
+    CHECK(after == before);
 }
 
 // /proc/self describes the main thread, and has no memory to show once that one has ended.

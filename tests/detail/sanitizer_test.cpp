@@ -24,6 +24,9 @@ TEST_CASE("what map returns is addressable, whatever was poisoned there before")
             CHECK(__asan_region_is_poisoned(*block, n) != nullptr);
 #endif
             source.unmap(*block, n);
+#ifdef TAMALLOC_DETAIL_ASAN
+            CHECK(__asan_region_is_poisoned(*block, n) == nullptr);   // whoever maps it next is not to blame
+#endif
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Sources of pages that bring out what is wrong in the code above them. The first three keep the contract.
+// Sources of pages that bring out what is wrong in the code above them. All but the last keep the contract, though the
+// units of two are smaller than a page.
 //
 //   namespace tamalloc::testing {
 //     struct FaultPlan;                                    // when to fail, and what is still out

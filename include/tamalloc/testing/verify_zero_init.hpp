@@ -6,40 +6,25 @@
 //     template<class T> bool verify_zero_init();
 //   }
 #pragma once
-#include <array>     // std::array
-#include <cstddef>   // std::byte, std::size_t
-#include <memory>    // std::destroy_at
-#include <new>       // placement new
+#include <algorithm>   // std::ranges::fill
+#include <array>       // std::array
+#include <cstddef>     // std::byte
+#include <new>         // placement new
 
 #include "tamalloc/config.hpp"
+#include "tamalloc/zero_init.hpp"   // all_zero
 
 namespace tamalloc::inline TAMALLOC_ABI::testing {
 
-namespace detail {
-
-template<class T> struct Storage {
-    alignas(T) std::array<std::byte, sizeof(T)> bytes;
-
-    explicit Storage(std::byte background) {
-        bytes.fill(background);
-        asm volatile("" : : "r"(bytes.data()) : "memory");   // else the background is a dead store to the compiler
-        T* const object = ::new (static_cast<void*>(bytes.data())) T();
-        asm volatile("" : : "r"(object) : "memory");
-    }
-};
-
-}   // namespace detail
-
-/// \returns whether T() makes every byte zero that it makes anything at all; what differs between two backgrounds is
-/// padding, which has no value
+/// \returns whether T(), constructed over zeros, leaves nothing but zeros: what it writes is zero, and what it does not
+/// write is padding, which has no value
 template<class T> [[nodiscard]] bool verify_zero_init() {
-    const detail::Storage<T> on_zeros(std::byte{0x00});
-    const detail::Storage<T> on_ones(std::byte{0xFF});
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-        if (on_zeros.bytes[i] != std::byte{0} ||
-            (on_ones.bytes[i] != std::byte{0} && on_ones.bytes[i] != std::byte{0xFF}))
-            return false;
-    return true;
+    alignas(T) std::array<std::byte, sizeof(T)> storage;
+    std::ranges::fill(storage, std::byte{0});
+    asm volatile("" : : "r"(storage.data()) : "memory");   // else the zeros are a dead store to the compiler
+    T* const object = ::new (static_cast<void*>(storage.data())) T();
+    asm volatile("" : : "r"(object) : "memory");
+    return all_zero(storage);
 }
 
 }   // namespace tamalloc::inline TAMALLOC_ABI::testing
