@@ -13,11 +13,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include "block.hpp"
 #include "support.hpp"
-#include "tamalloc/mmap_source.hpp"
 #include "tamalloc/testing.hpp"
 #include "tamalloc/zero_init.hpp"
 
+using support::Block;
 using support::page;
 using tamalloc::PopulatedView;
 using Extent = std::span<const std::byte>;
@@ -27,18 +28,6 @@ static_assert(std::ranges::borrowed_range<PopulatedView> && !std::ranges::forwar
 static_assert(std::default_initializable<PopulatedView> && std::copyable<PopulatedView>);
 
 namespace {
-
-using Source = tamalloc::MmapSource<{.huge = tamalloc::HugePages::never}>;
-
-struct Block {
-    std::size_t n;
-    std::byte* p = Source{}.map(n, 1).value();
-    explicit Block(std::size_t bytes) : n(bytes) {}
-    Block(const Block&) = delete;
-    Block& operator=(const Block&) = delete;
-    ~Block() { Source{}.unmap(p, n); }
-    [[nodiscard]] Extent bytes() const { return {p, n}; }
-};
 
 std::vector<Extent> populated(Extent range) {
     std::vector<Extent> extents;

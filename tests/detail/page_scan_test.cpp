@@ -13,24 +13,14 @@
 
 #include <pthread.h>
 
+#include "block.hpp"
 #include "support.hpp"
-#include "tamalloc/mmap_source.hpp"
 
 namespace detail = tamalloc::detail;
+using support::Block;
 using support::page;
 
 namespace {
-
-using Source = tamalloc::MmapSource<{.huge = tamalloc::HugePages::never}>;
-
-struct Block {
-    std::size_t n;
-    std::byte* p = Source{}.map(n, 1).value();
-    explicit Block(std::size_t bytes) : n(bytes) {}
-    Block(const Block&) = delete;
-    Block& operator=(const Block&) = delete;
-    ~Block() { Source{}.unmap(p, n); }
-};
 
 // Every second page, so that no two touched pages form one extent.
 std::size_t touch_every_second_page(const Block& block) {
