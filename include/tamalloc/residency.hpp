@@ -12,7 +12,7 @@
 // Populated extents are a superset: every byte that is not zero lies in one, bytes outside read zero. They end at page
 // boundaries or at those of the range, and come in order; neighbours may touch. The range must lie in private anonymous
 // memory, as every PageSource hands out. Linux 6.7 and later tell the shared zero page from memory; before, a page that
-// was only read counts as populated; without /proc everything does.
+// was only read counts as populated, and in some later ones so does the huge zero page; without /proc everything does.
 #pragma once
 #include <array>        // std::array
 #include <concepts>     // std::invocable

@@ -24,5 +24,6 @@ fi
 if tl_header "$@"; then echo "tl/expected.hpp is still within reach"; exit 1; fi
 
 set -- "$@" -x c++ -fsyntax-only -
-unit | "$@" -std=c++23 || exit 1
+same='static_assert(std::same_as<tamalloc::expected<int, int>, std::expected<int, int>>);'
+{ unit; echo "$same"; } | "$@" -std=c++23 || exit 1
 unit | "$here/../expect_failure.sh" 1 'error: .*std::expected .*C\+\+23.* or tl::expected .*libexpected-dev' "$@" -std=c++20
