@@ -263,7 +263,7 @@ TEST_CASE("an allocator that was moved from is equal and usable") {
     c = std::move(b);
     CHECK(c == b);
     std::vector<int, Shared> v(100'000);
-    std::vector<int, Shared> w = std::move(v);
+    const std::vector<int, Shared> w = std::move(v);
     v.resize(10);
     CHECK(v.get_allocator() == w.get_allocator());
     std::deque<int, Shared> d(1000);
