@@ -6,7 +6,7 @@ machine() {
     echo "commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ', with changes')"
     lscpu | grep -E '^(Architecture|CPU\(s\)|Model name|Hypervisor vendor)'
     grep MemTotal /proc/meminfo
-    uname -srm
+    echo "Linux $(uname -r | grep -oE '^[0-9.]+') $(uname -m), load average $(cut -d ' ' -f 1-3 /proc/loadavg)"
     echo "transparent huge pages: $(cat /sys/kernel/mm/transparent_hugepage/enabled)"
     echo "vm.overcommit_memory: $(cat /proc/sys/vm/overcommit_memory)"
     g++-12 --version | head -n 1

@@ -72,6 +72,17 @@ union Union {
     int i;
     float f;
 };
+struct HoldsUnions {   // looking at its bytes crashes g++ 12
+    Union u[2];
+};
+struct HoldsAnonymousUnion {
+    struct {
+        union {
+            int* p;
+            long l;
+        };
+    } inner[2];
+};
 struct HoldsUnion {
     Union u;
 };
@@ -142,6 +153,8 @@ static_assert(!ZeroInitializable<DataMemberPointers> && !ZeroInitializable<DataM
 static_assert(!ZeroInitializable<std::array<int Padded::*, 2>> && !ZeroInitializable<int Padded::* [2][2]>);
 static_assert(!ZeroInitializable<DataMemberPointers[2]> && !ZeroInitializable<std::array<DataMemberPointers, 3>>);
 static_assert(!ZeroInitializable<Union> && !ZeroInitializable<HoldsUnion> && !ZeroInitializable<Pointer>);
+static_assert(!ZeroInitializable<HoldsUnions> && !ZeroInitializable<HoldsUnions[2]> && !ZeroInitializable<Union[2][2]>);
+static_assert(!ZeroInitializable<HoldsAnonymousUnion> && !ZeroInitializable<std::array<Union, 4>>);
 static_assert(!ZeroInitializable<OneInitialised> && !ZeroInitializable<NegativeZero>);
 static_assert(!ZeroInitializable<PaddedInitialised>);   // conservative: what padding holds cannot be seen
 static_assert(!ZeroInitializable<Volatile> && !ZeroInitializable<Virtual> && !ZeroInitializable<Reference>);

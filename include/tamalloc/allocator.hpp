@@ -71,7 +71,11 @@ concept Complete = requires { sizeof(T); };
 template<class T, Zeroing Zero> consteval bool elides_writes() {
     if constexpr (Zero == Zeroing::eager) return false;
     else if constexpr (!Complete<T>) return false;   // refused by Allocator, with a reason
-    else return ZeroInitializable<T>;
+    else {
+        static_assert(!enable_zero_init<T> || ImplicitLifetime<T>,
+                      "enable_zero_init<T> is promised for a T whose lifetime cannot begin without its constructor");
+        return ZeroInitializable<T>;
+    }
 }
 
 // A scalar that one comparison of an integer tells to be all zero bits.

@@ -9,6 +9,10 @@
 // The first two change inline code, and so does -fno-exceptions. Each is part of the inline namespace in which everything
 // lives, so that two translation units that disagree fail to link instead of violating the one-definition rule silently.
 #pragma once
+#if __cplusplus < 202002L
+#error "tamalloc needs C++20 (-std=c++20) or later"
+#endif
+
 #include <cassert>   // assert
 #include <version>   // __cpp_lib_expected
 

@@ -77,6 +77,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
         return (n + granularity() - 1) & ~(granularity() - 1);
     }
 
+    /// \requires n a multiple of the page size
     /// \returns n bytes that read zero, at a multiple of `align`
     /// \errors errc::zero_size, errc::bad_alignment, errc::too_large; else what mmap(2) says: ENOMEM, EAGAIN, EPERM
     [[nodiscard]] result<std::byte*> map(std::size_t n, std::size_t align) const noexcept {
@@ -183,6 +184,7 @@ private:
             align = std::max(align, detail::huge_page_size);
         const std::size_t slack = align > granularity() ? align - granularity() : 0;
         if (n > std::numeric_limits<std::size_t>::max() - slack) return detail::failure(errc::too_large);
+        TAMALLOC_ASSERT(whole_pages(nullptr, n));
 
         const auto at = detail::sys::map(nullptr, n + slack, protection, flags);
         if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));

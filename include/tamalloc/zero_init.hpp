@@ -33,7 +33,7 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// The user's promise that all-zero bytes are the value T(), for a class that the compiler cannot see through, as one
 /// with pointer members:
 ///   template<> inline constexpr bool tamalloc::enable_zero_init<Node> = true;
-/// Counts only for implicit-lifetime types.
+/// Only for implicit-lifetime types, at namespace scope, before the first use of T, and in every unit that uses it.
 template<class T> inline constexpr bool enable_zero_init = false;
 
 namespace detail {
@@ -117,7 +117,8 @@ template<class T> constexpr bool zero_initializable() {
     else if constexpr (!std::is_class_v<T> || !ImplicitLifetime<T>) return false;
     else if constexpr (enable_zero_init<T>) return true;
     else if constexpr (!std::is_trivially_copyable_v<T> || !bit_castable<T>) return false;
-    else if constexpr (std::is_trivially_default_constructible_v<T>) return MadeOfBytes<T> && NoByteIsSet<T>;
+    else if constexpr (std::is_trivially_default_constructible_v<T> && !MadeOfBytes<T>) return false;
+    else if constexpr (std::is_trivially_default_constructible_v<T>) return NoByteIsSet<T>;
     else if constexpr (std::is_default_constructible_v<T>) return ValueIsZeroBytes<T>;
     else return false;
 }
@@ -133,8 +134,11 @@ concept ZeroInitializable = detail::zero_initializable<T>();
 // Members only, each value-initialised: [complex], [pairs.pair], [tuple.cnstr]; so laid out by libstdc++ and libc++.
 template<class F> inline constexpr bool enable_zero_init<std::complex<F>> = ZeroInitializable<F>;
 template<class A, class B>
-inline constexpr bool enable_zero_init<std::pair<A, B>> = ZeroInitializable<A> && ZeroInitializable<B>;
-template<class... Ts> inline constexpr bool enable_zero_init<std::tuple<Ts...>> = (ZeroInitializable<Ts> && ...);
+inline constexpr bool enable_zero_init<std::pair<A, B>> =
+    ZeroInitializable<A> && ZeroInitializable<B> && ImplicitLifetime<std::pair<A, B>>;
+template<class... Ts>
+inline constexpr bool enable_zero_init<std::tuple<Ts...>> =
+    (ZeroInitializable<Ts> && ...) && ImplicitLifetime<std::tuple<Ts...>>;
 
 /// Begins the lifetime of a T whose object representation is what the storage holds already.
 /// \requires p points to sizeof(T) bytes, aligned for T

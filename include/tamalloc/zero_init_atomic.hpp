@@ -23,6 +23,7 @@ template<class T> inline constexpr bool assume_implicit_lifetime<std::atomic<T>>
 }
 
 template<class T>
-inline constexpr bool enable_zero_init<std::atomic<T>> = ZeroInitializable<T> && sizeof(std::atomic<T>) == sizeof(T);
+inline constexpr bool enable_zero_init<std::atomic<T>> =
+    detail::assume_implicit_lifetime<std::atomic<T>> && ZeroInitializable<T> && sizeof(std::atomic<T>) == sizeof(T);
 
 }   // namespace tamalloc::inline TAMALLOC_ABI

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Builds and runs what README.md shows. Every ```cpp block is a whole program; it must compile without a warning with
-# g++-12 and clang-19 with libc++, in C++20 and C++23, and exit 0. Every ```cmake block is a consumer's CMakeLists.txt, every
-# ```sh block that names pkg-config or -I a consumer's build; they are run on the first program. Its figures must be the newest of docs/bench. Usage: check.sh
+# g++-12 and clang-19 with libc++, in C++20 and C++23, and exit 0. Every ```cmake block is the CMakeLists.txt of a consumer, every
+# line with cmake or g++ in a ```sh block a command; both get the first program. Its figures must be the newest of docs/bench.
+# Usage: check.sh
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
@@ -35,10 +36,11 @@ for program in "${programs[@]}"; do
 done
 
 cp "${programs[0]}" main.cpp
-cmake -S "$root" -B "$dir/install" -DTAMALLOC_BUILD_TESTS=OFF -DTAMALLOC_BUILD_TOOLS=OFF \
-    -DCMAKE_CXX_COMPILER=g++-12 -DCMAKE_INSTALL_PREFIX="$dir/prefix" >cmake.log
-cmake --install "$dir/install" >>cmake.log
 ln -s "$root" tamalloc   # where the blocks expect a copy of the project
+while read -r line; do
+    echo "== $line"
+    sh -euc "$line" >cmake.log
+done < <(grep -hE '^cmake ' block-*.sh)
 for recipe in "${recipes[@]}"; do
     echo "== $recipe"
     mkdir "consumer-$recipe"
