@@ -59,7 +59,7 @@ mutant N2-skipped 'one in the part that was jumped over moves its start' 's/skip
 mutant N2-jump 'a construction ahead of the run moves its start' \
     '/if (ahead_.contains(p)) {/,/return true;/s/ahead_.first = p + n;//' ''
 mutant N2-value 'a construction from a value moves the start of the run' '' \
-    '/construct(U\* p, Arg&& arg/,/^    }$/s/run_.consume(.*, sizeof(U));/false;/'
+    '/construct(U\* p, Arg&& arg/,/^    }$/s/run_.consume(.*, sizeof(Object));/false;/'
 mutant N3 'construct(p, args...)' '' '/N3: without this overload/,/^    }$/d'
 mutant N4-source 'a copy empties the run of its source' \
     's/FreshRun(const FreshRun& other) noexcept { other.forfeit(); }/FreshRun(const FreshRun\&) noexcept {}/' ''
