@@ -12,22 +12,17 @@ compile=("$@" -O1 -w)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-# Name, sed script for fresh_run.hpp, sed script for allocator.hpp. Writes what happened to $dir/NAME.
+# Name, header, sed script for it. Writes what happened to $dir/NAME.
 try() {
-    local copy=$dir/$1.d run=include/tamalloc/fresh_run.hpp allocator=include/tamalloc/allocator.hpp
+    local copy=$dir/$1.d header=include/tamalloc/$2.hpp
     mkdir "$copy"
     cp -r include "$copy"
-    sed -i "$2" "$copy/$run"
-    sed -i "$3" "$copy/$allocator"
-    local script header
-    for script in "$2 $run" "$3 $allocator"; do
-        header=${script##* }
-        if [ -n "${script% *}" ] && cmp -s "$header" "$copy/$header"; then
-            echo "broken: changes nothing in $header"
-            return
-        fi
-    done
-    if ! "${compile[@]}" "-I$copy/include" tests/rules_test.cpp "$dir/main.o" -pthread -o "$copy/rules" 2>"$copy/errors"
+    sed -i "$3" "$copy/$header"
+    if [ -n "$3" ] && cmp -s "$header" "$copy/$header"; then
+        echo "broken: changes nothing in $header"
+        return
+    fi
+    if ! "${compile[@]}" "-I$copy/include" -Itests tests/rules_test.cpp "$dir/main.o" -pthread -o "$copy/rules" 2>"$copy/errors"
     then
         echo "broken: does not compile: $(grep -m1 error "$copy/errors")"
         return
@@ -40,7 +35,7 @@ try() {
 }
 
 names=() deletions=()
-mutant() {   # name, what is deleted, the two scripts of try
+mutant() {   # name, what is deleted, header, script
     names+=("$1") deletions+=("$2")
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || true; done
     try "$1" "$3" "$4" >"$dir/$1" &
@@ -50,43 +45,48 @@ echo '#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>' >"$dir/main.cpp"
 "${compile[@]}" -c "$dir/main.cpp" -o "$dir/main.o"
 
-mutant control 'nothing' '' ''
-mutant N1 'only pages open a run: small blocks do, too' '' \
+mutant control 'nothing' fresh_run ''
+mutant N1 'only pages open a run: small blocks do, too' allocator \
     's/return static_cast<T\*>(p);/{ run_.open(static_cast<std::byte*>(p), bytes); return static_cast<T*>(p); }/'
-mutant N2-next 'a construction at the start of the run moves it' \
-    '/if (p == ahead_.first/,/return true;/s/ahead_.first = p + n;//' ''
-mutant N2-skipped 'one in the part that was jumped over moves its start' 's/skipped_.first = p + n;//' ''
-mutant N2-jump 'a construction ahead of the run moves its start' \
-    '/if (ahead_.contains(p)) {/,/return true;/s/ahead_.first = p + n;//' ''
-mutant N2-value 'a construction from a value moves the start of the run' '' \
+mutant N2-next 'a construction at the start of the run moves it' fresh_run \
+    '/if (p == ahead_.first/,/return true;/s/ahead_.first = p + n;//'
+mutant N2-skipped 'one in the part that was jumped over moves its start' fresh_run 's/skipped_.first = p + n;//'
+mutant N2-jump 'a construction ahead of the run moves its start' fresh_run \
+    '/if (ahead_.contains(p)) {/,/return true;/s/ahead_.first = p + n;//'
+mutant N2-value 'a construction from a value moves the start of the run' allocator \
     '/construct(U\* p, Arg&& arg/,/^    }$/s/run_.consume(.*, sizeof(Object));/false;/'
-mutant N3 'construct(p, args...)' '' '/N3: without this overload/,/^    }$/d'
-mutant N4-source 'a copy empties the run of its source' \
-    's/FreshRun(const FreshRun& other) noexcept { other.forfeit(); }/FreshRun(const FreshRun\&) noexcept {}/' ''
-mutant N4-assign 'copy assignment empties the run of its source' \
-    '/operator=(const FreshRun& other)/,/}/s/other.forfeit();//' ''
-mutant N4-convert 'a copy of another type empties the run of its source' '' 's/other.run_.forfeit();//'
-mutant N4-carry 'a copy starts empty: it carries the run' \
+mutant N3 'construct(p, args...)' allocator '/N3: without this overload/,/^    }$/d'
+mutant N4-source 'a copy empties the run of its source' fresh_run \
+    's/FreshRun(const FreshRun& other) noexcept { other.forfeit(); }/FreshRun(const FreshRun\&) noexcept {}/'
+mutant N4-assign 'copy assignment empties the run of its source' fresh_run \
+    '/operator=(const FreshRun& other)/,/}/s/other.forfeit();//'
+mutant N4-convert 'a copy of another type empties the run of its source' allocator 's/other.run_.forfeit();//'
+mutant N4-carry 'a copy starts empty: it carries the run' fresh_run \
     's/FreshRun(const FreshRun& other) noexcept { other.forfeit(); }/FreshRun(const FreshRun\& other) noexcept {\
         if (std::is_constant_evaluated()) return;\
         ahead_ = other.ahead_;\
         skipped_ = other.skipped_;\
-    }/' ''
-mutant N5 'a move empties the run of its source' 's/std::exchange(other\.\([a-z]*\), nullptr)/other.\1/' ''
-mutant N6-swap 'propagation on swap' '' '/propagate_on_container_swap/s/true_type/false_type/'
-mutant N6-move 'propagation on move assignment' '' '/propagate_on_container_move_assignment/s/true_type/false_type/'
-mutant N7 'a block that is freed closes its run' '' 's/run_.close(block, .*);//'
-mutant N8 'a run that is used up contains nothing' 's/p == ahead_.first && p != ahead_.last/p == ahead_.first/' ''
-mutant N9 'nothing ahead of p is written: zeros are, to the end of the block' \
+    }/'
+mutant N5 'a move empties the run of its source' fresh_run 's/std::exchange(other\.\([a-z]*\), nullptr)/other.\1/'
+mutant N6-swap 'propagation on swap' allocator '/propagate_on_container_swap/s/true_type/false_type/'
+mutant N6-move 'propagation on move assignment' allocator '/propagate_on_container_move_assignment/s/true_type/false_type/'
+mutant N7 'a block that is freed closes its run' allocator 's/run_.close(block, .*);//'
+mutant N2-pmr_value 'the same for pmr::Allocator' memory_resource 's/(void)run_.consume(.*);/;/'
+mutant N4-pmr_convert 'the same' memory_resource 's/other.run_.forfeit();//'
+mutant N6-pmr_swap 'the same' memory_resource '/propagate_on_container_swap/s/true_type/false_type/'
+mutant N6-pmr_move 'the same' memory_resource '/propagate_on_container_move_assignment/s/true_type/false_type/'
+mutant N7-pmr 'the same' memory_resource 's/run_.close(.*);//'
+mutant N8 'a run that is used up contains nothing' fresh_run 's/p == ahead_.first && p != ahead_.last/p == ahead_.first/'
+mutant N9 'nothing ahead of p is written: zeros are, to the end of the block' fresh_run \
     's/^        return false;/        if (p < ahead_.last \&\& ahead_.last - p <= 64) __builtin_memset(p, 0, ahead_.last - p);\
-        return false;/' ''
-mutant 'stack temporary' 'only what is in the run is elided: everything is' 's/^        return false;/        return true;/' ''
+        return false;/'
+mutant 'stack temporary' 'only what is in the run is elided: everything is' fresh_run 's/^        return false;/        return true;/'
 wait
 
 status=0
 for i in "${!names[@]}"; do
     outcome=$(head -n1 "$dir/${names[i]}")
-    printf '%-10s %s\n    %s\n' "${names[i]}" "${deletions[i]}" "$outcome"
+    printf '%-14s %s\n    %s\n' "${names[i]}" "${deletions[i]}" "$outcome"
     tail -n +2 "$dir/${names[i]}"
     expected=noticed
     [ "${names[i]}" != control ] || expected=survived

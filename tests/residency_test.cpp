@@ -23,9 +23,10 @@ using support::page;
 using tamalloc::PopulatedView;
 using Extent = std::span<const std::byte>;
 
-static_assert(std::ranges::view<PopulatedView> && std::ranges::input_range<PopulatedView>);
-static_assert(std::ranges::borrowed_range<PopulatedView> && !std::ranges::forward_range<PopulatedView>);
-static_assert(std::default_initializable<PopulatedView> && std::copyable<PopulatedView>);
+static_assert(std::ranges::view<PopulatedView<>> && std::ranges::input_range<PopulatedView<>>);
+static_assert(std::ranges::borrowed_range<PopulatedView<>> && !std::ranges::forward_range<PopulatedView<>>);
+static_assert(std::default_initializable<PopulatedView<>> && std::copyable<PopulatedView<>>);
+static_assert(std::same_as<decltype(PopulatedView(std::span<double>())), PopulatedView<double>>);
 
 namespace {
 
@@ -79,6 +80,33 @@ TEST_CASE("what was written anywhere is in an extent, for any range of bytes") {
         for (const Extent extent : PopulatedView(range)) viewed.push_back(extent);
         CHECK(same(viewed, extents));
     }
+}
+
+TEST_CASE("the view of elements gives whole ones, each once, wherever pages end") {
+    struct Wide {
+        char bytes[24];
+    };
+    struct Large {
+        char bytes[10'000];
+    };
+    const Block block(3000 * page);
+    std::mt19937 random(11);
+    for (int i = 0; i < 700; ++i) block.p[random() % block.n] = std::byte{1};
+    const auto check = [&]<class T>(std::span<const T> range) {
+        std::size_t at = 0;
+        bool good = true;
+        for (const std::span<const T> elements : PopulatedView(range)) {
+            const auto first = static_cast<std::size_t>(elements.data() - range.data());
+            good = good && !elements.empty() && first >= at &&
+                   tamalloc::all_zero(std::as_bytes(range.subspan(at, first - at)));
+            at = first + elements.size();
+        }
+        return good && at <= range.size() && tamalloc::all_zero(std::as_bytes(range.subspan(at)));
+    };
+    CHECK(check(std::span(reinterpret_cast<const Wide*>(block.p), block.n / sizeof(Wide))));
+    CHECK(check(std::span(reinterpret_cast<const Wide*>(block.p + 5), (block.n - 5) / sizeof(Wide))));
+    CHECK(check(std::span(reinterpret_cast<const Large*>(block.p), block.n / sizeof(Large))));
+    CHECK(check(std::span(reinterpret_cast<const Large*>(block.p + 4000), 100)));
 }
 
 TEST_CASE("the view goes on behind the first batch, and starts anew at each begin") {

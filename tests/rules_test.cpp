@@ -3,6 +3,7 @@
 // elements as soon as it is wrong once. Each of the rules N1 to N9 keeps it from one way of being wrong. The histories that
 // need a rule are rare, and random tests may miss them; so each rule has a history here that reads the old bytes when the
 // rule is taken away, which mutants.sh does. The sources hand out the address freed last, or put blocks back to back.
+// Those that pmr::Allocator keeps itself are held against it, too.
 #include "tamalloc/allocator.hpp"   // first: proves that the header stands alone
 
 #include <algorithm>     // std::ranges::all_of
@@ -17,10 +18,13 @@
 
 #include <doctest/doctest.h>
 
+#include "nasty_resource.hpp"                   // NastyDefault
+#include "tamalloc/memory_resource.hpp"         // pmr::Allocator
 #include "tamalloc/testing/nasty_sources.hpp"   // AdjacentSource, LifoSource
 
 namespace {
 
+using support::NastyDefault;
 using tamalloc::AllocatorOptions;
 using tamalloc::Zeroing;
 using tamalloc::testing::AdjacentSource;
@@ -31,6 +35,8 @@ using Tested = tamalloc::Allocator<T, Source, AllocatorOptions{.page_threshold =
 using Ints = std::vector<int, Tested<int>>;
 using SparseInts = std::vector<int, Tested<int, Zeroing::zero_copies>>;
 using IntDeque = std::deque<int, Tested<int>>;
+using PmrInts = tamalloc::pmr::vector<int>;
+using PmrIntDeque = tamalloc::pmr::deque<int>;
 
 struct Line {   // as large as the unit of AdjacentSource: fills a block to the last byte
     std::array<int, 16> values;
@@ -147,15 +153,22 @@ template<class V> static void grow_by_reallocation() {
     CHECK(reads_zero(v));
 }
 
-TEST_CASE("N2: nothing at or below the last construction is believed fresh") {
-    grow_by_reallocation<Ints>();
-    grow_by_reallocation<SparseInts>();
-    Ints v;
+template<class V> static void construct_again() {
+    V v;
     v.reserve(2);
     v.push_back(7);
     v.pop_back();
     v.emplace_back();
     CHECK(v[0] == 0);
+}
+
+TEST_CASE("N2: nothing at or below the last construction is believed fresh") {
+    const NastyDefault resource;
+    grow_by_reallocation<Ints>();
+    grow_by_reallocation<SparseInts>();
+    grow_by_reallocation<PmrInts>();
+    construct_again<Ints>();
+    construct_again<PmrInts>();
 }
 
 TEST_CASE("N3: relocated and copied elements use up the run") {
@@ -172,7 +185,20 @@ TEST_CASE("N3: relocated and copied elements use up the run") {
     CHECK(reads_zero(copy));
 }
 
+// A and B: allocators for int and for char, of which one is made from the other.
+template<class A, class B> static void convert_there_and_back() {
+    using Traits = std::allocator_traits<A>;
+    A original;
+    int* const p = Traits::allocate(original, 1);
+    A copy{B(original)};
+    Traits::construct(copy, p, 7);
+    Traits::construct(original, p);
+    CHECK(*p == 0);
+    Traits::deallocate(original, p, 1);
+}
+
 TEST_CASE("N4: a copy forfeits the run of its source") {
+    const NastyDefault resource;
     SUBCASE("std::vector") {
         Ints v;
         v.reserve(count);
@@ -191,14 +217,8 @@ TEST_CASE("N4: a copy forfeits the run of its source") {
         CHECK(reads_zero(s));
     }
     SUBCASE("an allocator for another type") {
-        using Traits = std::allocator_traits<Tested<int>>;
-        Tested<int> original;
-        int* const p = Traits::allocate(original, 1);
-        Tested<int> copy{Tested<char>(original)};
-        Traits::construct(copy, p, 7);
-        Traits::construct(original, p);
-        CHECK(*p == 0);
-        Traits::deallocate(original, p, 1);
+        convert_there_and_back<Tested<int>, Tested<char>>();
+        convert_there_and_back<tamalloc::pmr::Allocator<int>, tamalloc::pmr::Allocator<char>>();
     }
     SUBCASE("copy assignment") {
         using Traits = std::allocator_traits<Tested<int>>;
@@ -249,8 +269,12 @@ template<class Container> static void reuse_the_source_of_a_move() {
 TEST_CASE("N5: a move takes the run along") {
     static_assert(std::is_nothrow_move_constructible_v<Ints>);
     static_assert(std::is_nothrow_move_assignable_v<Ints>);
+    const NastyDefault resource;
     reuse_the_source_of_a_move<Ints>();
     reuse_the_source_of_a_move<IntDeque>();
+    reuse_the_source_of_a_move<PmrInts>();
+    reuse_the_source_of_a_move<PmrIntDeque>();
+    reuse_the_source_of_a_move<Swapping<tamalloc::pmr::Allocator<int>>>();
     reuse_the_source_of_a_move<Swapping<Tested<int>>>();
     reuse_the_source_of_a_move<Swapping<Tested<int, Zeroing::zero_copies>>>();
 }
@@ -276,29 +300,44 @@ template<class Container> static void move_there_and_back() {
 }
 
 TEST_CASE("N6: storage that is swapped takes its run along") {
+    const NastyDefault resource;
     swap_there_and_back<Ints>();
     swap_there_and_back<IntDeque>();
+    swap_there_and_back<PmrInts>();
+    swap_there_and_back<PmrIntDeque>();
     swap_there_and_back<Swapping<Tested<int>>>();
 }
 
 TEST_CASE("N6: storage that is moved takes its run along") {
+    const NastyDefault resource;
     move_there_and_back<Ints>();
     move_there_and_back<IntDeque>();
+    move_there_and_back<PmrInts>();
+    move_there_and_back<PmrIntDeque>();
     move_there_and_back<Swapping<Tested<int>>>();
 }
 
 // No container history needs this rule while the others hold: it is a second line of defence, seen by an allocator alone.
-TEST_CASE("N7: a block that was freed is no longer believed in") {
-    using Traits = std::allocator_traits<Tested<int>>;
-    Tested<int> first, second;
+template<class A> static void use_a_freed_address(bool through_a_copy) {
+    using Traits = std::allocator_traits<A>;
+    A first, second;
     int* const p = Traits::allocate(first, 1);
-    SUBCASE("freed as usual") { Traits::deallocate(first, p, 1); }
-    SUBCASE("freed through a copy") { Tested<int>(first).deallocate(p, 1); }
+    if (through_a_copy) A(first).deallocate(p, 1);
+    else Traits::deallocate(first, p, 1);
     REQUIRE(Traits::allocate(second, 1) == p);
     Traits::construct(second, p, 7);
     Traits::construct(first, p);
     CHECK(*p == 0);
     Traits::deallocate(second, p, 1);
+}
+
+TEST_CASE("N7: a block that was freed is no longer believed in") {
+    const NastyDefault resource;
+    for (const bool through_a_copy : {false, true}) {
+        CAPTURE(through_a_copy);
+        use_a_freed_address<Tested<int>>(through_a_copy);
+        use_a_freed_address<tamalloc::pmr::Allocator<int>>(through_a_copy);
+    }
 }
 
 TEST_CASE("N8: a run that is used up does not reach into the next block") {

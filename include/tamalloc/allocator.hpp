@@ -23,8 +23,6 @@
 #include <concepts>      // std::default_initializable, std::same_as
 #include <cstddef>       // std::byte, std::ptrdiff_t, std::size_t
 #include <cstdint>       // std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t
-#include <cstdio>        // std::fprintf
-#include <cstdlib>       // std::abort
 #include <limits>        // std::numeric_limits
 #include <memory>        // std::allocation_result, std::allocator, std::construct_at
 #include <new>           // std::align_val_t, std::nothrow
@@ -34,10 +32,11 @@
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/default_source.hpp"   // DefaultSource
+#include "tamalloc/detail/verify.hpp"    // verify_zero
 #include "tamalloc/error.hpp"            // AllocationFailure, result
 #include "tamalloc/fresh_run.hpp"        // FreshRun
-#include "tamalloc/page_source.hpp"      // PageSource
-#include "tamalloc/zero_init.hpp"        // ZeroInitializable, all_zero, start_lifetime_as
+#include "tamalloc/page_source.hpp"      // PageSource, page_threshold
+#include "tamalloc/zero_init.hpp"        // ZeroInitializable, start_lifetime_as
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
@@ -49,7 +48,7 @@ enum class Zeroing : unsigned char {
 };
 
 struct AllocatorOptions {
-    std::size_t page_threshold = 128 * 1024;   // bytes; below: operator new. glibc's own M_MMAP_THRESHOLD, mallopt(3)
+    std::size_t page_threshold = tamalloc::page_threshold;   // bytes; below: operator new
     Zeroing zero = Zeroing::value_init;
 };
 
@@ -99,22 +98,31 @@ struct NoFreshRun {
 template<Zeroing Zero, bool Elides>
 using RunOf = std::conditional_t<Elides, FreshRun<Zero == Zeroing::zero_copies>, NoFreshRun>;
 
-#if TAMALLOC_VERIFY
-// What every elided write relies on. A container that constructs elements behind its allocator's back is caught here.
-inline void verify_zero(const void* p, std::size_t n, const char* where) noexcept {
-    if (all_zero({static_cast<const std::byte*>(p), n})) return;
-    std::fprintf(
-        stderr, "tamalloc: %zu bytes at %p were believed zero and are not: the container bypassed construct()? In %s\n",
-        n, p, where);
-    std::abort();
-}
-#endif
-
 template<class T> [[gnu::always_inline]] inline void begin_zero_lifetime(T* p) noexcept {
 #if TAMALLOC_VERIFY
     verify_zero(p, sizeof(T), __PRETTY_FUNCTION__);
 #endif
     (void)tamalloc::start_lifetime_as<T>(p);   // not one that T's namespace may have
+}
+
+// Makes *p the value U(): writes nothing where p is fresh and U() is all zero bytes.
+template<class Run, class U>
+[[gnu::always_inline]] constexpr void construct_value(Run& run,
+                                                      U* p) noexcept(std::is_nothrow_default_constructible_v<U>) {
+    using Object = std::remove_cv_t<U>;   // allocate_shared<const U> constructs through a pointer to const
+    auto* const object = const_cast<Object*>(p);
+    if (std::is_constant_evaluated()) {
+        std::construct_at(object);
+        return;
+    }
+    [[maybe_unused]] const bool fresh = run.consume(reinterpret_cast<std::byte*>(object), sizeof(Object));
+    if constexpr (ZeroInitializable<Object>) {
+        if (fresh) [[likely]] {
+            begin_zero_lifetime(object);
+            return;
+        }
+    }
+    ::new (static_cast<void*>(object)) Object();
 }
 
 // Operator new, for what is too small for pages. Null where it fails.
@@ -239,20 +247,7 @@ public:
     constexpr void construct(U* p) noexcept(std::is_nothrow_default_constructible_v<U>)
         requires elides
     {
-        using Object = std::remove_cv_t<U>;   // allocate_shared<const U> constructs through a pointer to const
-        auto* const object = const_cast<Object*>(p);
-        if (std::is_constant_evaluated()) {
-            std::construct_at(object);
-            return;
-        }
-        [[maybe_unused]] const bool fresh = run_.consume(reinterpret_cast<std::byte*>(object), sizeof(Object));
-        if constexpr (ZeroInitializable<Object>) {
-            if (fresh) [[likely]] {
-                detail::begin_zero_lifetime(object);
-                return;
-            }
-        }
-        ::new (static_cast<void*>(object)) Object();
+        detail::construct_value(run_, p);
     }
 
     /// Makes *p the value U(args...). N3: without this overload libc++ would relocate by memcpy, and libstdc++ construct,

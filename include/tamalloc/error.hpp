@@ -16,6 +16,7 @@
 #include <cstdio>         // std::fprintf
 #include <cstdlib>        // std::abort
 #include <new>            // std::bad_alloc, std::bad_array_new_length
+#include <stdexcept>      // std::length_error, std::out_of_range
 #include <string>         // std::string
 #include <system_error>   // std::error_category, std::error_code
 #include <type_traits>    // std::true_type
@@ -122,6 +123,14 @@ namespace detail {
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_bad_array_new_length() { throw std::bad_array_new_length(); }
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_length_error() {
+    throw std::length_error("tamalloc: more elements asked for than max_size()");
+}
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_out_of_range() {
+    throw std::out_of_range("tamalloc: no element has this index");
+}
 #else
 // Without exceptions a throwing entry point has no way to answer; every try_* function stays usable.
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_allocation_failure(std::error_code code, std::size_t bytes) {
@@ -132,6 +141,13 @@ namespace detail {
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void throw_bad_array_new_length() {
     std::fputs("tamalloc: more elements asked for than max_size()\n", stderr);
+    std::abort();
+}
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_length_error() { throw_bad_array_new_length(); }
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void throw_out_of_range() {
+    std::fputs("tamalloc: no element has this index\n", stderr);
     std::abort();
 }
 #endif

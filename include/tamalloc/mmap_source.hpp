@@ -155,6 +155,14 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
         return resize(p, from, to, MREMAP_MAYMOVE);
     }
 
+    /// Gives back the end of a block or a reservation, [p + to, p + from).
+    /// \requires whole pages, 0 < to <= from
+    /// \errors ENOMEM: too many mappings. The block is as it was.
+    [[nodiscard]] result<void> shrink(std::byte* p, std::size_t from, std::size_t to) const noexcept {
+        TAMALLOC_ASSERT(whole_pages(p, from) && whole_pages(p, to) && 0 < to && to <= from);
+        return as_result(trim(p + to, p + from));
+    }
+
     /// \effects calls sink(std::span<const std::byte>) for each extent of the range that may hold bytes other than zero
     /// \throws what the sink throws
     /// \commits no

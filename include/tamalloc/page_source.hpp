@@ -7,8 +7,9 @@
 //     template<class S> concept PurgingSource;     // purge: zero again, memory returned
 //     template<class S> concept ClearingSource;    // clear: zero again, some of the memory kept
 //     template<class S> concept ReservingSource;   // reserve, commit, decommit: address space first, memory later
-//     template<class S> concept ResizingSource;    // extend in place, remap elsewhere
+//     template<class S> concept ResizingSource;    // extend and shrink in place, remap elsewhere
 //     template<class S> concept ObservingSource;   // for_each_populated: which parts have memory behind them
+//     inline constexpr std::size_t page_threshold; // smaller blocks come from the process's malloc
 //   }
 //
 // The contract that the compiler cannot check (testing.hpp does):
@@ -29,6 +30,9 @@
 #include "tamalloc/error.hpp"   // result
 
 namespace tamalloc::inline TAMALLOC_ABI {
+
+/// In bytes: where front ends that serve small blocks, too, begin to take pages. glibc's own M_MMAP_THRESHOLD, mallopt(3).
+inline constexpr std::size_t page_threshold = 128 * 1024;
 
 namespace detail {
 
@@ -75,11 +79,13 @@ concept ReservingSource = PageSource<S> && requires(const S s, std::byte* p, std
     { s.decommit(p, n) } noexcept -> std::same_as<result<void>>;
 };
 
-/// extend: the block grows in place or stays as it was; remap: it grows, and may move, without being copied.
+/// extend: the block grows in place or stays as it was; remap: it grows, and may move, without being copied; shrink: its
+/// end is given back, or it stays as it was.
 template<class S>
 concept ResizingSource = PageSource<S> && requires(const S s, std::byte* p, std::size_t from, std::size_t to) {
     { s.extend(p, from, to) } noexcept -> std::same_as<result<void>>;
     { s.remap(p, from, to) } noexcept -> std::same_as<result<std::byte*>>;
+    { s.shrink(p, from, to) } noexcept -> std::same_as<result<void>>;
 };
 
 /// Every byte of the range that is not zero lies in an extent given to the sink; extents come in order.

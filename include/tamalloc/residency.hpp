@@ -6,7 +6,7 @@
 //     result<std::size_t> resident_bytes(std::span<const std::byte>) noexcept;
 //     template<std::invocable<std::span<const std::byte>> F>
 //     result<void> for_each_populated(std::span<const std::byte>, F);
-//     class PopulatedView;   // the same as an input range
+//     template<class T = std::byte> class PopulatedView;   // the same as an input range, of whole elements
 //   }
 //
 // Populated extents are a superset: every byte that is not zero lies in one, bytes outside read zero. They end at page
@@ -14,14 +14,16 @@
 // memory, as every PageSource hands out. Linux 6.7 and later tell the shared zero page from memory; before, a page that
 // was only read counts as populated, and in some later ones so does the huge zero page; without /proc everything does.
 #pragma once
-#include <array>        // std::array
-#include <concepts>     // std::invocable
-#include <cstddef>      // std::byte, std::ptrdiff_t, std::size_t
-#include <functional>   // std::invoke
-#include <iterator>     // std::default_sentinel_t, std::input_iterator_tag
-#include <memory>       // std::make_shared, std::shared_ptr
-#include <ranges>       // std::ranges::view_interface
-#include <span>         // std::span
+#include <algorithm>     // std::max
+#include <array>         // std::array
+#include <concepts>      // std::invocable
+#include <cstddef>       // std::byte, std::ptrdiff_t, std::size_t
+#include <functional>    // std::invoke
+#include <iterator>      // std::default_sentinel_t, std::input_iterator_tag
+#include <memory>        // std::make_shared, std::shared_ptr
+#include <ranges>        // std::ranges::view_interface
+#include <span>          // std::as_bytes, std::span
+#include <type_traits>   // std::remove_cv_t
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/page_scan.hpp"   // clipped, for_each_extent, for_each_populated, scan_pages, whole_pages
@@ -58,67 +60,98 @@ result<void> for_each_populated(std::span<const std::byte> range, F f) {
     return {};
 }
 
-/// The populated extents of a range, found as iteration gets there. Not a snapshot: what is written meanwhile may show
-/// or not. Copyable; each begin() starts anew; an iterator is single-pass, and its copies advance together.
-class PopulatedView : public std::ranges::view_interface<PopulatedView> {
+namespace detail {
+
+// Extents end at page boundaries, which elements may straddle: gives whole elements, each of them once.
+template<class T> class WholeElements {
+public:
+    WholeElements() = default;
+    explicit WholeElements(std::span<const T> range) noexcept : range_(range) {}
+
+    /// \requires extents come in order and lie in the range
+    /// \returns the elements that the extent meets and none before it did; maybe none
+    [[nodiscard]] std::span<const T> operator()(std::span<const std::byte> extent) noexcept {
+        const auto offset = static_cast<std::size_t>(extent.data() - std::as_bytes(range_).data());
+        const auto first = std::max(offset / sizeof(T), next_);
+        next_ = std::max((offset + extent.size() + sizeof(T) - 1) / sizeof(T), first);
+        return range_.subspan(first, next_ - first);
+    }
+
+private:
+    std::span<const T> range_;
+    std::size_t next_ = 0;
+};
+
+}   // namespace detail
+
+/// The populated extents of a range of T, found as iteration gets there: every element whose bytes are not all zero is in
+/// exactly one. Not a snapshot: what is written meanwhile may show or not. Copyable; each begin() starts anew; an iterator
+/// is single-pass, and its copies advance together.
+template<class T = std::byte> class PopulatedView : public std::ranges::view_interface<PopulatedView<T>> {
 public:
     class Iterator;
 
     PopulatedView() = default;
-    explicit PopulatedView(std::span<const std::byte> range) noexcept : range_(range) {}
+    explicit PopulatedView(std::span<const T> range) noexcept : range_(range) {}
 
     /// \throws std::bad_alloc: an iterator keeps a batch of extents on the heap
     /// \commits no
-    [[nodiscard]] Iterator begin() const;
+    [[nodiscard]] Iterator begin() const { return Iterator(range_); }
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
 
 private:
-    std::span<const std::byte> range_;
+    std::span<const T> range_;
 };
 
-class PopulatedView::Iterator {
+template<class T, std::size_t Extent> PopulatedView(std::span<T, Extent>) -> PopulatedView<std::remove_cv_t<T>>;
+
+template<class T> class PopulatedView<T>::Iterator {
 public:
     using iterator_concept = std::input_iterator_tag;
-    using value_type = std::span<const std::byte>;
+    using value_type = std::span<const T>;
     using difference_type = std::ptrdiff_t;
 
     Iterator() = default;
-    explicit Iterator(std::span<const std::byte> range) : state_(std::make_shared<State>(range)) { state_->settle(); }
+    explicit Iterator(std::span<const T> range) : state_(std::make_shared<State>(range)) { state_->advance(); }
 
-    [[nodiscard]] value_type operator*() const noexcept {
-        return detail::clipped(state_->extents[state_->index], state_->range);
-    }
+    [[nodiscard]] value_type operator*() const noexcept { return state_->current; }
     Iterator& operator++() noexcept {
-        ++state_->index;
-        state_->settle();
+        state_->advance();
         return *this;
     }
     void operator++(int) noexcept { ++*this; }
 
     [[nodiscard]] friend bool operator==(const Iterator& i, std::default_sentinel_t) noexcept {
-        return i.state_ == nullptr || i.state_->at_end();
+        return i.state_ == nullptr || i.state_->current.empty();
     }
 
 private:
     struct State {
-        explicit State(std::span<const std::byte> r) noexcept : range(r) {
-            if (r.empty()) return;
-            const auto pages = detail::whole_pages(r);
+        explicit State(std::span<const T> r) noexcept : range(std::as_bytes(r)), elements(r) {
+            if (range.empty()) return;
+            const auto pages = detail::whole_pages(range);
             next = pages.data();
             last = pages.data() + pages.size();
         }
-        [[nodiscard]] bool at_end() const noexcept { return index == count && next == last; }
-        // Moves on to the next batch, when this one is used up, until there is an extent or nothing is left.
-        void settle() noexcept {
-            while (index == count && next != last) {
-                const auto scan = detail::scan_pages(next, last, extents);
-                next = scan.next;
-                count = scan.count;
-                index = 0;
+        // To the next extent that has an element of its own, batch after batch; at the end there is none.
+        void advance() noexcept {
+            current = {};
+            while (current.empty()) {
+                if (index < count) {
+                    current = elements(detail::clipped(extents[index++], range));
+                } else {
+                    if (next == last) return;
+                    const auto scan = detail::scan_pages(next, last, extents);
+                    next = scan.next;
+                    count = scan.count;
+                    index = 0;
+                }
             }
         }
 
         std::span<const std::byte> range;
+        detail::WholeElements<T> elements;
+        std::span<const T> current;
         std::byte* next = nullptr;
         std::byte* last = nullptr;
         std::size_t count = 0, index = 0;
@@ -128,9 +161,7 @@ private:
     std::shared_ptr<State> state_;
 };
 
-inline PopulatedView::Iterator PopulatedView::begin() const { return Iterator(range_); }
-
 }   // namespace tamalloc::inline TAMALLOC_ABI
 
 // An extent stays what it is when the view is gone.
-template<> inline constexpr bool std::ranges::enable_borrowed_range<tamalloc::PopulatedView> = true;
+template<class T> inline constexpr bool std::ranges::enable_borrowed_range<tamalloc::PopulatedView<T>> = true;

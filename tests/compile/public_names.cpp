@@ -19,6 +19,12 @@ static_assert(same_as<PageAllocator<int>, Allocator<int, DefaultSource, Allocato
 static_assert(
     same_as<SparseAllocator<int>, Allocator<int, DefaultSource, AllocatorOptions{.zero = Zeroing::zero_copies}>>);
 static_assert(sizeof(FreshRun<false>) == 16);
-static_assert(ranges::input_range<PopulatedView>);
+static_assert(ranges::input_range<PopulatedView<>>);
+static_assert(derived_from<MemoryResource<>, ZeroedResource> && derived_from<ArenaResource<>, ZeroedResource>);
+static_assert(same_as<tamalloc::pmr::vector<int>::allocator_type, tamalloc::pmr::Allocator<int>>);
+static_assert(same_as<decltype(get_default_zeroed_resource()), ZeroedResource*>);
+static_assert(ranges::contiguous_range<ZeroedArray<int>> && ranges::contiguous_range<SparseVector<int>>);
+static_assert(same_as<decltype(make_zeroed<int>(0)), unique_ptr<int[], PageDeleter<int>>>);
+static_assert(SparseOptions{}.reserve == size_t{64} << 30 && page_threshold == 128 * 1024);
 static_assert(same_as<decltype(resident_bytes({})), result<size_t>>);
 static_assert(TAMALLOC_VERSION >= 100);

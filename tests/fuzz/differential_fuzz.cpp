@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Hazard: a container reaches its allocator along paths that nobody thinks of, and one wrong belief in fresh memory shows
-// old bytes as new elements. So every history of operations must look the same through Allocator<T> as through
-// std::allocator<T>. The sources reuse addresses, poison what is freed, and place blocks back to back.
+// old bytes as new elements. So every history of operations must look the same through Allocator<T> and pmr::Allocator<T>
+// as through std::allocator<T>. The sources reuse addresses, poison what is freed, and place blocks back to back; resources
+// are unequal, and every block must come back to its own.
 //
 // Usage: differential_fuzz [--steps N] [--seconds S] [--seed K]
 // N operations over all kinds of container; with S again and again, each time with the next seed, until the time is over.
 // Exit status: 0, 1 when a container differs, 2 for bad arguments.
-#include <algorithm>       // std::equal, std::fill
+#include <algorithm>       // std::all_of, std::equal, std::fill, std::max, std::min_element
 #include <array>           // std::array
 #include <charconv>        // std::from_chars
 #include <chrono>          // std::chrono::steady_clock
@@ -23,15 +24,19 @@
 #include <string>          // std::basic_string
 #include <string_view>     // std::string_view
 #include <system_error>    // std::errc
+#include <type_traits>     // std::is_constructible_v
 #include <unordered_map>   // std::unordered_map
 #include <utility>         // std::move, std::pair, std::swap
 #include <vector>          // std::vector
 
+#include "nasty_resource.hpp"   // NastyResource
 #include "tamalloc/allocator.hpp"
+#include "tamalloc/memory_resource.hpp"         // pmr::Allocator
 #include "tamalloc/testing/nasty_sources.hpp"   // AdjacentSource, LifoSource
 
 namespace {
 
+using support::NastyResource;
 using tamalloc::AllocatorOptions;
 using tamalloc::Zeroing;
 using tamalloc::testing::AdjacentSource;
@@ -53,6 +58,7 @@ struct Step {
     std::size_t n;      // how many elements
     std::size_t at;     // where; modulo what is there
     int value;          // often 0
+    bool same_memory;   // whether the allocators are equal, as the standard wants it where nodes change hands
 };
 
 constexpr std::size_t group_size = 4;
@@ -204,7 +210,7 @@ template<class C> void apply_to_sequence(unsigned kind, const Step& s, C& c, C& 
     }
     case 31:
         if constexpr (requires { c.splice(c.begin(), other); }) {
-            if (&c != &other) c.splice(any_place(c, s), other);
+            if (&c != &other && s.same_memory) c.splice(any_place(c, s), other);
         } else if constexpr (requires { c.append(other); }) {
             c.append(other).replace(0, few, other);
         } else if constexpr (requires { c.flip(); }) {
@@ -216,9 +222,9 @@ template<class C> void apply_to_sequence(unsigned kind, const Step& s, C& c, C& 
     if (c.size() > 1000) c.clear();
 }
 
-// Moves a node from one container to the other, with another key.
+// Moves the node with the least key from one container to the other, with another key.
 template<class C> void hand_over_node(C& from, C& to, int key) {
-    auto node = from.extract(from.begin());
+    auto node = from.extract(std::min_element(from.begin(), from.end())->first);
     node.key() = key;
     to.insert(std::move(node));
 }
@@ -236,10 +242,10 @@ template<class C> void apply_to_map(unsigned kind, const Step& s, C& c, C& other
     case 6: c.insert_or_assign(key, s.value); break;
     case 7: c.erase(key); break;
     case 8:
-        if (!other.empty()) hand_over_node(other, c, key);
+        if (!other.empty() && s.same_memory) hand_over_node(other, c, key);
         break;
     case 9:
-        if (&c != &other) c.merge(other);
+        if (&c != &other && s.same_memory) c.merge(other);
         break;
     case 10: {
         const std::vector<std::pair<const int, int>> range{{key, s.value}, {key + 1, 0}, {key + 2, s.value}};
@@ -267,30 +273,66 @@ template<class C> void apply(const Step& s, Group<C>& containers) {
     else apply_to_sequence(s.kind, s, c, other);
 }
 
-Step draw(std::mt19937_64& random, unsigned own_kinds) {
+template<class C> Step draw(std::mt19937_64& random, const Group<C>& containers) {
     const auto below = [&random](unsigned bound) { return static_cast<unsigned>(random() % bound); };
     const bool common = below(5) == 0;   // not more: they empty many containers
-    return {.kind = common ? own_kinds + below(common_kinds) : below(own_kinds),
-            .i = below(group_size),
-            .j = below(group_size),
+    const auto kind = common ? own_kinds<C> + below(common_kinds) : below(own_kinds<C>);
+    const auto i = below(group_size), j = below(group_size);
+    return {.kind = kind,
+            .i = i,
+            .j = j,
             .n = below(60),
             .at = below(1000),
-            .value = static_cast<int>(below(3) * below(1000))};
+            .value = static_cast<int>(below(3) * below(1000)),
+            .same_memory = containers[i].get_allocator() == containers[j].get_allocator()};
 }
 
-// \returns the step after which the two sides differ
+// Elements that are moved one by one, between unequal resources, may come to another place in an unordered_map.
+template<class Tested, class Reference> bool same(const Tested& tested, const Reference& reference) {
+    if constexpr (requires { tested.bucket_count(); }) {
+        return tested.size() == reference.size() && std::all_of(tested.begin(), tested.end(), [&](const auto& element) {
+                   const auto found = reference.find(element.first);
+                   return found != reference.end() && found->second == element.second;
+               });
+    } else {
+        return std::equal(tested.begin(), tested.end(), reference.begin(), reference.end());
+    }
+}
+
+// Two for containers to choose from, and the one that is used by default.
+std::array<NastyResource, 3>& resources() {
+    static std::array<NastyResource, 3> all;
+    return all;
+}
+
+template<class C> Group<C> make_group() {
+    if constexpr (std::is_constructible_v<typename C::allocator_type, tamalloc::ZeroedResource*>) {
+        auto& [x, y, by_default] = resources();
+        tamalloc::set_default_zeroed_resource(&by_default);
+        using A = typename C::allocator_type;
+        return {C(A(&x)), C(A(&y)), C(A(&x)), C(A(&y))};
+    } else {
+        return {};
+    }
+}
+
+// \returns the step after which the two sides differ, or behind the last one where a block is not back
 template<class Tested, class Reference>
 std::optional<std::uint64_t> first_difference(std::uint64_t seed, std::uint64_t steps) {
     std::mt19937_64 random(seed);
-    Group<Tested> tested;
-    Group<Reference> reference;
-    for (std::uint64_t step = 0; step < steps; ++step) {
-        const Step s = draw(random, own_kinds<Tested>);
-        apply(s, tested);
-        apply(s, reference);
-        for (const auto k : {s.i, s.j})
-            if (!std::equal(tested[k].begin(), tested[k].end(), reference[k].begin(), reference[k].end())) return step;
+    {
+        auto tested = make_group<Tested>();
+        Group<Reference> reference;
+        for (std::uint64_t step = 0; step < steps; ++step) {
+            const Step s = draw(random, tested);
+            apply(s, tested);
+            apply(s, reference);
+            for (const auto k : {s.i, s.j})
+                if (!same(tested[k], reference[k])) return step;
+        }
     }
+    for (const auto& resource : resources())
+        if (resource.live_blocks() != 0) return steps;
     return std::nullopt;
 }
 
@@ -330,6 +372,19 @@ std::vector<Kind> all_kinds() {
     add_sequence<std::deque, int>(kinds, "deque<int>");
     add_sequence<std::deque, Line>(kinds, "deque<Line>");
     add_sequence<std::deque, char>(kinds, "deque<char>");
+    using tamalloc::pmr::Allocator;
+    using PmrList = std::list<int, Allocator<int>>;
+    using PmrString = std::basic_string<char, std::char_traits<char>, Allocator<char>>;
+    using PmrTree = std::map<int, int, std::less<int>, Allocator<Pair>>;
+    using PmrTable = std::unordered_map<int, int, std::hash<int>, std::equal_to<int>, Allocator<Pair>>;
+    kinds.push_back({"pmr::vector<int>", first_difference<tamalloc::pmr::vector<int>, std::vector<int>>});
+    kinds.push_back({"pmr::vector<Line>", first_difference<tamalloc::pmr::vector<Line>, std::vector<Line>>});
+    kinds.push_back({"pmr::vector<char>", first_difference<tamalloc::pmr::vector<char>, std::vector<char>>});
+    kinds.push_back({"pmr::deque<int>", first_difference<tamalloc::pmr::deque<int>, std::deque<int>>});
+    kinds.push_back({"pmr list<int>", first_difference<PmrList, std::list<int>>});
+    kinds.push_back({"pmr string", first_difference<PmrString, std::string>});
+    kinds.push_back({"pmr map<int, int>", first_difference<PmrTree, std::map<int, int>>});
+    kinds.push_back({"pmr unordered_map<int, int>", first_difference<PmrTable, std::unordered_map<int, int>>});
     kinds.push_back({"vector<bool>", first_difference<Bools, std::vector<bool>>});
     kinds.push_back({"list<int>", first_difference<List, std::list<int>>});
     kinds.push_back({"string", first_difference<String, std::string>});

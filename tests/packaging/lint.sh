@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.."
 # From the bottom up: a header may include only headers that stand before it here, and detail/. The headers of a folder
 # have the layer of the header that is named like the folder.
 layers="version config expected error zero_init page_source discovery mmap_source system_source residency
-    default_source fresh_run allocator zero_init_atomic testing tamalloc"
+    default_source fresh_run allocator memory_resource zeroed_array sparse_vector
+    stats format zero_init_atomic range_v3 testing tamalloc"
 
 includes() {
     (cd include && grep -rn '^ *# *include' tamalloc) | awk -v layers="$layers" '
@@ -28,6 +29,7 @@ includes() {
             else if (own && !detail && layer(name) >= layer(file) && !(name ~ /\/.*\//)) bad("not below this header")
             else if (own && !detail && layer(name) > layer(file)) bad("not below this header")
             else if (own) ;
+            else if (name ~ /^range\/v3\//) { if (file != "tamalloc/range_v3.hpp") bad("only through range_v3.hpp") }
             else if (name == "tl/expected.hpp") { if (file != "tamalloc/expected.hpp") bad("only through expected.hpp") }
             else if (name ~ /\// && name !~ /^(sys|linux|asm|sanitizer)\//) bad("the header of another project")
             else if (name ~ /[.\/]/ && !system_calls) bad("outside detail/ only the standard library")

@@ -211,6 +211,8 @@ private:
             expect(all_zero({p + from, n + to - from}), "Z: what remap adds reads zero");
             n += to;
         }
+        if (source_.shrink(p, n, from)) n = from;   // the number of mappings may be at its limit
+        expect(filled_with({p, from}, dirt), "shrink: keeps the contents");
         source_.unmap(p, n);
     }
 

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+//
+// Statistics as /proc tells them.
+//
+//   namespace tamalloc::detail {
+//     class Procfs {
+//         static result<Procfs> open(const char* root, const ProcUnits&);
+//         std::error_code for_each_pid(F) const;
+//         result<ProcessStats> process_stats(pid_t, StatsField) const;
+//         result<ProcessDetail> process_detail(pid_t) const;
+//         result<SystemTotals> system_totals() const;
+//         result<SystemStats> system_stats(const char* mount_point) const;
+//     };
+//   }
+#pragma once
+#include <array>          // std::array
+#include <cerrno>         // EACCES, EINTR, ENOENT, EOVERFLOW, EPERM, ESRCH
+#include <charconv>       // std::from_chars, std::to_chars
+#include <cstddef>        // std::size_t
+#include <cstdint>        // std::uint64_t
+#include <cstring>        // std::memcpy
+#include <string_view>    // std::string_view
+#include <system_error>   // std::error_code
+#include <utility>        // std::move
+
+#include <fcntl.h>         // AT_FDCWD, O_DIRECTORY, O_PATH
+#include <sys/stat.h>      // fstatat
+#include <sys/statvfs.h>   // statvfs
+#include <sys/syscall.h>   // SYS_getdents64
+#include <unistd.h>        // getpid, lseek, syscall
+
+#include "tamalloc/config.hpp"
+#include "tamalloc/detail/proc_file.hpp"       // Descriptor, Figure, LineReader, read_figures
+#include "tamalloc/detail/process_files.hpp"   // ProcessFiles, ProcUnits
+#include "tamalloc/detail/sys.hpp"             // value_or_negated_errno
+#include "tamalloc/error.hpp"                  // errc, result
+#include "tamalloc/stats/records.hpp"          // ProcessStats and its kin
+
+namespace tamalloc::inline TAMALLOC_ABI::detail {
+
+/// ENOENT and ESRCH are how the files of a process say that it is gone.
+[[nodiscard]] inline std::error_code process_error(std::error_code error) noexcept {
+    const bool gone = error == errno_code(ENOENT) || error == errno_code(ESRCH);
+    return gone ? make_error_code(errc::no_such_process) : error;
+}
+
+/// Whether a listing leaves the process out: gone, not a process with memory of its own, or hidden (hidepid, SELinux).
+[[nodiscard]] inline bool is_left_out(std::error_code error) noexcept {
+    return error == make_error_code(errc::no_such_process) || error == make_error_code(errc::kernel_thread) ||
+           error == errno_code(EPERM) || error == errno_code(EACCES);
+}
+
+/// One directory with the files of /proc.
+class Procfs {
+public:
+    /// \errors ENOENT, EMFILE and the like
+    [[nodiscard]] static result<Procfs> open(const char* root = "/proc", const ProcUnits& units = {}) noexcept {
+        Descriptor directory(AT_FDCWD, root, O_DIRECTORY);
+        if (directory.error() != 0) return system_failure(directory.error());
+        return Procfs(std::move(directory), units);
+    }
+
+    /// \effects calls f(pid_t) for each process listed, kernel threads and zombies as well, until it returns an error
+    /// \returns that error, or why the directory cannot be read
+    /// /proc lists them in increasing order. One call at a time: the descriptor has one position.
+    template<class F> [[nodiscard]] std::error_code for_each_pid(F f) const {
+        if (const auto to = sys::value_or_negated_errno([&] { return ::lseek(root_.get(), 0, SEEK_SET); }); to < 0)
+            return errno_code(static_cast<int>(-to));
+        alignas(std::uint64_t) std::array<char, 8192> buffer;
+        while (true) {
+            const auto got = sys::value_or_negated_errno(
+                [&] { return ::syscall(SYS_getdents64, root_.get(), buffer.data(), buffer.size()); });
+            if (got <= 0) return errno_code(static_cast<int>(-got));
+            if (const auto error = for_each_pid_in({buffer.data(), static_cast<std::size_t>(got)}, f)) return error;
+        }
+    }
+
+    /// Reads the files that the groups need; 0 is the caller.
+    /// \errors as process_stats
+    [[nodiscard]] result<ProcessStats> process_stats(pid_t pid, StatsField fields) const noexcept {
+        ProcessStats stats;
+        stats.pid = pid;
+        const auto error = with_files_of(pid, [&](const ProcessFiles& files) { return files.read(fields, stats); });
+        if (error) return unexpected<std::error_code>(error);
+        if (pid == 0) stats.pid = ::getpid();
+        return stats;
+    }
+
+    [[nodiscard]] result<ProcessDetail> process_detail(pid_t pid) const noexcept {
+        ProcessDetail detail;
+        detail.base.pid = pid;
+        const auto error = with_files_of(pid, [&](const ProcessFiles& files) {
+            const auto failed = files.read(StatsField::all, detail.base);
+            const bool zombie = detail.base.reserved == 0;   // no pages to walk over
+            return failed || zombie ? failed : files.read_rollup(detail);
+        });
+        if (error) return unexpected<std::error_code>(error);
+        if (pid == 0) detail.base.pid = ::getpid();
+        return detail;
+    }
+
+    [[nodiscard]] result<SystemTotals> system_totals() const noexcept {
+        SystemTotals totals;
+        auto error = read_totals(totals);
+        if (!error) {
+            error = for_each_pid([&](pid_t pid) {
+                ProcessStats stats;
+                const auto failed =
+                    with_files_of(pid, [&](const ProcessFiles& files) { return files.read_memory(stats); });
+                if (failed) return is_left_out(failed) ? std::error_code() : failed;
+                totals.processes += stats.reserved != 0 ? 1 : 0;
+                totals.reserved = saturating_sum(totals.reserved, stats.reserved);
+                totals.committed = saturating_sum(totals.committed, stats.committed);
+                return failed;
+            });
+        }
+        if (error) return unexpected<std::error_code>(error);
+        return totals;
+    }
+
+    [[nodiscard]] result<SystemStats> system_stats(const char* mount_point) const noexcept {
+        SystemStats stats;
+        auto error = read_machine_memory(stats);
+        if (!error) error = read_cpu(stats);
+        if (!error && mount_point != nullptr) error = read_disk(mount_point, stats);
+        if (error) return unexpected<std::error_code>(error);
+        return stats;
+    }
+
+    /// \returns ENOENT where the directory is not that of a procfs, as when something is mounted over /proc
+    [[nodiscard]] std::error_code missing() const noexcept {
+        struct stat self{};
+        const int error =
+            sys::value_or_negated_errno([&] { return ::fstatat(root_.get(), "self", &self, AT_SYMLINK_NOFOLLOW); });
+        return errno_code(-error);
+    }
+
+private:
+    Procfs(Descriptor root, const ProcUnits& units) noexcept : root_(std::move(root)), units_(units) {}
+
+    // struct linux_dirent64, getdents64(2): inode and offset, 8 bytes each, the length of the record, the type, the
+    // name.
+    template<class F> static std::error_code for_each_pid_in(std::string_view records, F& f) {
+        constexpr std::size_t length_at = 16, name_at = 19;
+        while (!records.empty()) {
+            unsigned short length = 0;
+            std::memcpy(&length, records.data() + length_at, sizeof length);
+            const std::string_view name(records.data() + name_at);
+            pid_t pid = 0;
+            const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+            if (error == std::errc{} && stop == name.data() + name.size() && pid > 0)
+                if (const auto failed = f(pid)) return failed;
+            records.remove_prefix(length);
+        }
+        return {};
+    }
+
+    // What read(ProcessFiles) says, in the words of process_stats.
+    template<class Read> [[nodiscard]] std::error_code with_files_of(pid_t pid, Read read) const noexcept {
+        std::array<char, 16> name{"self"};
+        if (pid != 0) *std::to_chars(name.data(), name.data() + name.size(), pid).ptr = '\0';
+        const Descriptor directory(root_.get(), name.data(), O_PATH | O_DIRECTORY);   // serves only to open others
+        if (directory.error() == 0) return process_error(read(ProcessFiles(directory.get(), units_)));
+        // Without a procfs nobody knows whether there is such a process.
+        if (directory.error() == ENOENT)
+            if (const auto none = missing()) return none;
+        return process_error(errno_code(directory.error()));
+    }
+
+    [[nodiscard]] std::error_code read_totals(SystemTotals& totals) const noexcept {
+        std::array<Figure, 5> f{{{"MemTotal:", true},
+                                 {"MemAvailable:", true},
+                                 {"SwapTotal:", true},
+                                 {"CommitLimit:", true},
+                                 {"Committed_AS:", true}}};
+        if (const auto error = read_figures({root_.get(), "meminfo", 0}, f)) return error;
+        if (!all_found(f)) return errc::malformed_procfs;
+        totals.ram = f[0].value;
+        totals.available = f[1].value;
+        totals.swap = f[2].value;
+        totals.charge_limit = f[3].value;
+        totals.charged = f[4].value;
+        return {};
+    }
+
+    [[nodiscard]] std::error_code read_machine_memory(SystemStats& stats) const noexcept {
+        std::array<Figure, 3> f{{{"MemTotal:", true}, {"MemFree:", true}, {"MemAvailable:", true}}};
+        if (const auto error = read_figures({root_.get(), "meminfo", 0}, f)) return error;
+        if (!all_found(f)) return errc::malformed_procfs;
+        auto& m = stats.memory;
+        m.total = f[0].value;
+        m.free = f[1].value;
+        m.available = f[2].value;
+        m.used = m.total > m.available ? m.total - m.available : 0;   // what a container is shown may not fit
+        return {};
+    }
+
+    // The first line, "cpu  user nice system idle iowait irq softirq ...", is the sum over all processors.
+    [[nodiscard]] std::error_code read_cpu(SystemStats& stats) const noexcept {
+        const Descriptor file(root_.get(), "stat", 0);
+        LineReader lines(file);
+        std::string_view line;
+        if (!lines.next(line)) return lines.error() ? lines.error() : make_error_code(errc::malformed_procfs);
+        if (!line.starts_with("cpu ")) return errc::malformed_procfs;
+        line.remove_prefix(4);
+        enum : std::size_t { user, nice, system, idle, iowait, irq, softirq, count };
+        std::array<std::uint64_t, count> ticks{};
+        for (auto& t : ticks)
+            if (!take_number(line, t) || !nanoseconds(t, units_.ticks_per_second, t)) return errc::malformed_procfs;
+        stats.cpu.user = saturating_sum(ticks[user], ticks[nice]);
+        stats.cpu.system = saturating_sum(ticks[system], saturating_sum(ticks[irq], ticks[softirq]));
+        stats.cpu.idle = saturating_sum(ticks[idle], ticks[iowait]);
+        return {};
+    }
+
+    [[nodiscard]] static std::error_code read_disk(const char* mount_point, SystemStats& stats) noexcept {
+        struct statvfs disk{};
+        int error = 0;
+        do error = sys::value_or_negated_errno([&] { return ::statvfs(mount_point, &disk); });
+        while (error == -EINTR);
+        if (error != 0) return errno_code(-error);
+        const bool fits = multiply(disk.f_blocks, disk.f_frsize, stats.disk.total) &&
+                          multiply(disk.f_bfree, disk.f_frsize, stats.disk.free) &&
+                          multiply(disk.f_bavail, disk.f_frsize, stats.disk.available);
+        return fits ? std::error_code() : errno_code(EOVERFLOW);
+    }
+
+    Descriptor root_;
+    ProcUnits units_;
+};
+
+}   // namespace tamalloc::inline TAMALLOC_ABI::detail

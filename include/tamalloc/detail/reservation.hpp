@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+//
+// Much address space at once, of which more and more is used.
+//
+//   namespace tamalloc::detail {
+//     struct Reservation;
+//     template<PageSource S> result<Reservation> reserve_most(const S&, std::size_t most, std::size_t least, std::size_t align);
+//     template<PageSource S> result<void> make_usable(const S&, Reservation&, std::size_t n, std::size_t chunk);
+//     template<PageSource S> void zero_pages(const S&, std::byte* p, std::size_t n);
+//   }
+#pragma once
+#include <algorithm>   // std::max, std::min
+#include <cstddef>     // std::byte, std::size_t
+
+#include "tamalloc/config.hpp"
+#include "tamalloc/detail/zeroing.hpp"   // zero_in_place
+#include "tamalloc/error.hpp"            // result
+#include "tamalloc/page_source.hpp"      // PageSource, PurgingSource, ReservingSource
+
+namespace tamalloc::inline TAMALLOC_ABI::detail {
+
+/// [data, data + usable) reads zero and may be written; the rest of [data, data + size) is taken, but not accessible.
+struct Reservation {
+    std::byte* data = nullptr;
+    std::size_t size = 0, usable = 0;   // bytes, multiples of the granularity
+};
+
+/// \requires 0 < least <= most <= PTRDIFF_MAX, align a power of two
+/// \returns `most` bytes or, where the system refuses, half of it, and again, down to `least`, which are usable in any case;
+/// to be freed with unmap(data, size). Where the source charges what it maps (vm.overcommit_memory = 2, or
+/// Charge::accounted) and can reserve, the rest is address space only.
+/// \errors what the source says to the last attempt
+/// \commits no
+template<PageSource Source>
+[[nodiscard]] result<Reservation> reserve_most(const Source& source, std::size_t most, std::size_t least,
+                                               std::size_t align) noexcept {
+    least = Source::rounded(least);
+    for (std::size_t size = std::max(Source::rounded(most), least);;
+         size = std::max(Source::rounded(size / 2), least)) {
+        const auto block = source.map(size, align);
+        if (block) return Reservation{*block, size, size};
+        if constexpr (ReservingSource<Source>) {
+            if (const auto space = source.reserve(size, align)) {
+                if (source.commit(*space, least)) return Reservation{*space, size, least};
+                source.unmap(*space, size);
+            }
+        }
+        if (size == least) return unexpected<std::error_code>(block.error());
+    }
+}
+
+/// Makes the first n bytes usable, and more, since each step may cost a system call: `chunk`, or half of what is usable.
+/// \requires n <= size; the reservation is from an equal source
+/// \errors what commit says: the reservation is as it was
+/// \commits no
+template<PageSource Source>
+[[nodiscard]] result<void> make_usable(const Source& source, Reservation& r, std::size_t n,
+                                       std::size_t chunk) noexcept {
+    if (n <= r.usable) return {};
+    if constexpr (ReservingSource<Source>) {   // else everything is usable
+        const auto enough = Source::rounded(n);
+        const auto step = std::min(Source::rounded(std::max(chunk, r.usable / 2)), r.size - r.usable);
+        for (const auto target : {std::max(enough, r.usable + step), enough}) {
+            const auto done = source.commit(r.data + r.usable, target - r.usable);
+            if (done) {
+                r.usable = target;
+                return {};
+            }
+            if (target == enough) return done;
+        }
+    }
+    return {};
+}
+
+/// Makes n bytes from p on read zero, and gives back the memory behind the whole pages where the source can.
+/// \commits no
+template<PageSource Source> void zero_pages(const Source& source, std::byte* p, std::size_t n) noexcept {
+    if constexpr (PurgingSource<Source>) {
+        if (source.purge(p, n)) return;
+    }
+    zero_in_place(p, p + n);
+}
+
+}   // namespace tamalloc::inline TAMALLOC_ABI::detail

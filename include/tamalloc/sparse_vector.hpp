@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT
+//
+// SparseVector<T>: a vector in reserved address space. Growing it costs nothing and moves nothing.
+//
+//   namespace tamalloc {
+//     struct SparseOptions;
+//     template<ZeroInitializable T, PageSource = DefaultSource> class SparseVector;
+//   }
+//
+// Invariant V: every byte from the last element to the end of the reservation reads zero. So new elements need not be
+// written, and shrinking clears what it leaves.
+#pragma once
+#include <algorithm>          // std::clamp, std::equal, std::fill, std::min
+#include <concepts>           // std::constructible_from, std::default_initializable, std::equality_comparable
+#include <cstddef>            // std::byte, std::ptrdiff_t, std::size_t
+#include <functional>         // std::invoke
+#include <initializer_list>   // for (a : {b, c})
+#include <iterator>           // std::reverse_iterator
+#include <limits>             // std::numeric_limits
+#include <new>                // placement new
+#include <span>               // std::as_bytes, std::span
+#include <system_error>       // std::error_code
+#include <type_traits>        // std::is_trivially_copyable_v, std::is_trivially_destructible_v
+#include <utility>            // std::exchange, std::forward, std::move, std::swap
+
+#include "tamalloc/config.hpp"               // TAMALLOC_ASSERT, TAMALLOC_VERIFY
+#include "tamalloc/default_source.hpp"       // DefaultSource
+#include "tamalloc/detail/page.hpp"          // page_ceiling
+#include "tamalloc/detail/page_scan.hpp"     // for_each_populated
+#include "tamalloc/detail/populate.hpp"      // populate
+#include "tamalloc/detail/reservation.hpp"   // Reservation, make_usable, reserve_most, zero_pages
+#include "tamalloc/detail/sparse_copy.hpp"   // copy_sparse
+#include "tamalloc/detail/verify.hpp"        // verify_zero
+#include "tamalloc/detail/zeroing.hpp"       // zero_in_place
+#include "tamalloc/error.hpp"                // errc, result
+#include "tamalloc/page_source.hpp"          // PageSource, ResizingSource
+#include "tamalloc/residency.hpp"            // PopulatedView, detail::WholeElements, resident_bytes
+#include "tamalloc/zero_init.hpp"            // ZeroInitializable, all_zero, start_lifetime_as_array
+
+namespace tamalloc::inline TAMALLOC_ABI {
+
+/// All in bytes. Address space is not memory: a process has 128 TiB of it on x86-64.
+struct SparseOptions {
+    std::size_t reserve = std::size_t{64} << 30;       // address space to take at first; halved where it is refused
+    std::size_t commit_chunk = std::size_t{2} << 20;   // least to charge at a time, where the kernel charges up front
+    std::size_t scrub_limit = std::size_t{64} << 10;   // shrinking by no more writes zeros and keeps the memory
+};
+
+/// Elements stand one behind the other, as in std::vector, and never move while size() <= capacity(). Those that were
+/// never written cost no memory. No insertion and removal in the middle: std::vector does that. Not allocator-aware.
+///
+/// Every function that may throw has the strong guarantee: std::length_error beyond max_size(), AllocationFailure where
+/// the system refuses. Threads: as std::vector.
+/// \commits nothing but what the caller writes through it, where not said otherwise
+template<ZeroInitializable T, PageSource Source = DefaultSource>
+    requires std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>
+class SparseVector {
+public:
+    using value_type = T;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using reference = T&;
+    using const_reference = const T&;
+    using pointer = T*;
+    using const_pointer = const T*;
+    using iterator = T*;
+    using const_iterator = const T*;
+    using reverse_iterator = std::reverse_iterator<iterator>;
+    using const_reverse_iterator = std::reverse_iterator<const_iterator>;
+
+    /// Empty; takes no address space before the first element.
+    SparseVector() noexcept
+        requires std::default_initializable<Source>
+    = default;
+    explicit SparseVector(SparseOptions options, Source source = {}) noexcept : source_(source), options_(options) {}
+
+    /// n elements equal to T(), in constant time.
+    explicit SparseVector(size_type n, SparseOptions options = {}, Source source = {}) : SparseVector(options, source) {
+        resize(n);
+    }
+
+    /// \returns n elements equal to T(), in constant time
+    /// \errors errc::too_large when n > max_size(); what the source says
+    [[nodiscard]] static result<SparseVector> try_make(size_type n, SparseOptions options = {},
+                                                       Source source = {}) noexcept {
+        SparseVector v(options, source);
+        if (const auto done = v.try_resize(n); !done) return unexpected<std::error_code>(done.error());
+        return v;
+    }
+
+    /// Reads the populated pages of the other.
+    /// \commits the pages in which the other has something other than zero
+    SparseVector(const SparseVector& other) : SparseVector(other.size_, other.options_, other.source_) {
+        detail::copy_sparse(std::as_bytes(std::span(other)), space_.data);
+    }
+    SparseVector(SparseVector&& other) noexcept
+        : source_(other.source_), options_(other.options_), space_(std::exchange(other.space_, {})),
+          size_(std::exchange(other.size_, 0)) {}
+    SparseVector& operator=(const SparseVector& other) {
+        if (this != &other) SparseVector(other).swap(*this);
+        return *this;
+    }
+    SparseVector& operator=(SparseVector&& other) noexcept {
+        SparseVector(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~SparseVector() { release(); }
+
+    void swap(SparseVector& other) noexcept {
+        std::swap(source_, other.source_);
+        std::swap(options_, other.options_);
+        std::swap(space_, other.space_);
+        std::swap(size_, other.size_);
+    }
+    friend void swap(SparseVector& a, SparseVector& b) noexcept { a.swap(b); }
+
+    [[nodiscard]] size_type size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    /// \returns how many elements there can be before any has to move: address space, not memory
+    [[nodiscard]] size_type capacity() const noexcept { return space_.size / sizeof(T); }
+    [[nodiscard]] static constexpr size_type max_size() noexcept {
+        return static_cast<size_type>(std::numeric_limits<difference_type>::max()) / sizeof(T);
+    }
+
+    [[nodiscard]] T* data() noexcept { return elements(); }
+    [[nodiscard]] const T* data() const noexcept { return elements(); }
+    [[nodiscard]] T& operator[](size_type i) noexcept {
+        TAMALLOC_ASSERT(i < size_);
+        return elements()[i];
+    }
+    [[nodiscard]] const T& operator[](size_type i) const noexcept {
+        TAMALLOC_ASSERT(i < size_);
+        return elements()[i];
+    }
+    /// \throws std::out_of_range
+    [[nodiscard]] T& at(size_type i) {
+        if (i >= size_) detail::throw_out_of_range();
+        return elements()[i];
+    }
+    [[nodiscard]] const T& at(size_type i) const {
+        if (i >= size_) detail::throw_out_of_range();
+        return elements()[i];
+    }
+    [[nodiscard]] T& front() noexcept { return (*this)[0]; }
+    [[nodiscard]] const T& front() const noexcept { return (*this)[0]; }
+    [[nodiscard]] T& back() noexcept { return (*this)[size_ - 1]; }
+    [[nodiscard]] const T& back() const noexcept { return (*this)[size_ - 1]; }
+
+    [[nodiscard]] iterator begin() noexcept { return elements(); }
+    [[nodiscard]] const_iterator begin() const noexcept { return elements(); }
+    [[nodiscard]] const_iterator cbegin() const noexcept { return elements(); }
+    [[nodiscard]] iterator end() noexcept { return elements() + size_; }
+    [[nodiscard]] const_iterator end() const noexcept { return elements() + size_; }
+    [[nodiscard]] const_iterator cend() const noexcept { return elements() + size_; }
+    [[nodiscard]] reverse_iterator rbegin() noexcept { return reverse_iterator(end()); }
+    [[nodiscard]] const_reverse_iterator rbegin() const noexcept { return const_reverse_iterator(end()); }
+    [[nodiscard]] const_reverse_iterator crbegin() const noexcept { return rbegin(); }
+    [[nodiscard]] reverse_iterator rend() noexcept { return reverse_iterator(begin()); }
+    [[nodiscard]] const_reverse_iterator rend() const noexcept { return const_reverse_iterator(begin()); }
+    [[nodiscard]] const_reverse_iterator crend() const noexcept { return rend(); }
+
+    /// New elements are T(): constant time. Removing some costs the pages that were touched.
+    void resize(size_type n) { or_throw(try_resize(n), n); }
+    /// \errors as try_make; the vector is as it was
+    [[nodiscard]] result<void> try_resize(size_type n) noexcept {
+        if (n < size_) {
+            shrink_to(n);
+            return {};
+        }
+        if (const auto done = make_room(n); !done) return done;
+        verify_fresh(n);
+        size_ = n;
+        return {};
+    }
+    /// New elements are copies of `value`; where all of its bytes are zero they are not written.
+    void resize(size_type n, const T& value) {
+        const T copy = value;   // it may be an element
+        const auto old = size_;
+        resize(n);
+        if (n > old && !all_zero(std::as_bytes(std::span(&copy, 1)))) std::fill(begin() + old, end(), copy);
+    }
+
+    template<class... Args>
+        requires std::constructible_from<T, Args...>
+    T& emplace_back(Args&&... args) {
+        const T value(std::forward<Args>(args)...);   // the arguments may refer to elements
+        push_back(value);
+        return back();
+    }
+    void push_back(const T& value) {
+        if ((size_ + 1) * sizeof(T) > space_.usable) [[unlikely]] {
+            const T copy = value;
+            or_throw(make_room(size_ + 1), size_ + 1);
+            append(copy);
+        } else {
+            append(value);
+        }
+    }
+    void pop_back() noexcept {
+        TAMALLOC_ASSERT(size_ > 0);
+        shrink_to(size_ - 1);
+    }
+    /// Removes all elements and keeps the address space.
+    void clear() noexcept { shrink_to(0); }
+
+    /// Takes address space for n elements. Where that does not fit behind the last one, they move: by page tables where the
+    /// source can, else the populated pages are copied.
+    void reserve(size_type n) {
+        if (n > capacity()) or_throw(n > max_size() ? too_large() : relocate(n * sizeof(T), n * sizeof(T)), n);
+    }
+    /// Gives back the address space behind the last element, where the source can.
+    void shrink_to_fit() noexcept {
+        if (size_ == 0) {
+            release();
+        } else if constexpr (ResizingSource<Source>) {
+            const auto least = Source::rounded(size_ * sizeof(T));
+            if (least < space_.size && source_.shrink(space_.data, space_.size, least)) {
+                space_.size = least;
+                space_.usable = std::min(space_.usable, least);
+            }
+        }
+    }
+
+    /// Makes the elements [first, last) T() and gives back the memory behind their whole pages, at the cost of what was
+    /// touched.
+    void zero(size_type first, size_type last) noexcept {
+        TAMALLOC_ASSERT(first <= last && last <= size_);
+        const auto range = bytes(first, last);
+        if (!range.empty()) detail::zero_pages(source_, range.data(), range.size());
+    }
+    /// Makes all elements T(): zero(0, size()).
+    void reset() noexcept { zero(0, size_); }
+
+    /// Makes the pages of the elements [first, last) resident, so that writing there will not fault.
+    /// \errors what madvise(2) says: EFAULT, ENOMEM
+    /// \commits all of them
+    [[nodiscard]] result<void> touch(size_type first, size_type last) noexcept {
+        TAMALLOC_ASSERT(first <= last && last <= size_);
+        return detail::populate({space_.data + first * sizeof(T), (last - first) * sizeof(T)});
+    }
+
+    /// \returns the bytes of memory behind the pages of the elements
+    /// \errors as tamalloc::resident_bytes
+    [[nodiscard]] result<std::size_t> resident_bytes() const noexcept {
+        return tamalloc::resident_bytes(std::as_bytes(std::span(*this)));
+    }
+    /// \returns an input range of std::span<const T>: every element whose bytes are not all zero is in one of them
+    [[nodiscard]] PopulatedView<T> populated() const noexcept { return PopulatedView<T>(std::span(*this)); }
+    /// \effects calls f(std::span<const T>) for each of these; allocates nothing
+    /// \throws what f throws
+    template<class F> void for_each_populated(F f) const {
+        detail::WholeElements<T> whole{std::span(*this)};
+        detail::for_each_populated(std::as_bytes(std::span(*this)), [&](std::span<const std::byte> extent) {
+            const auto elements = whole(extent);
+            if (!elements.empty()) std::invoke(f, elements);
+        });
+    }
+
+    /// Looks at elements that are populated in one of the two: the others are T() in both, and T() == T().
+    [[nodiscard]] friend bool operator==(const SparseVector& a, const SparseVector& b)
+        requires std::equality_comparable<T>
+    {
+        if (a.size_ != b.size_) return false;
+        bool equal = true;
+        const auto compare = [&equal](const SparseVector& x, const SparseVector& y) {
+            x.for_each_populated([&](std::span<const T> s) {
+                equal = equal && std::equal(s.begin(), s.end(), y.data() + (s.data() - x.data()));
+            });
+        };
+        compare(a, b);
+        if (equal) compare(b, a);
+        return equal;
+    }
+
+private:
+    [[nodiscard]] T* elements() const noexcept { return reinterpret_cast<T*>(space_.data); }
+    // The bytes of some elements. Behind the last one everything is zero, so its page may go as a whole.
+    [[nodiscard]] std::span<std::byte> bytes(size_type first, size_type last) const noexcept {
+        auto* const end = space_.data + last * sizeof(T);
+        auto* const stop = last == size_ ? std::min(detail::page_ceiling(end), space_.data + space_.usable) : end;
+        return {space_.data + first * sizeof(T), stop};
+    }
+
+    static result<void> too_large() noexcept { return detail::failure(errc::too_large); }
+    static void or_throw(const result<void>& done, size_type n) {
+        if (done) return;
+        if (n > max_size()) detail::throw_length_error();
+        detail::throw_allocation_failure(done.error(), n * sizeof(T));
+    }
+
+    // Room for n elements, by what is the least work.
+    [[nodiscard]] result<void> make_room(size_type n) noexcept {
+        if (n > max_size()) return too_large();
+        const auto needed = n * sizeof(T);
+        if (needed <= space_.size) return detail::make_usable(source_, space_, needed, options_.commit_chunk);
+        const auto most = std::numeric_limits<difference_type>::max();
+        const auto wanted = space_.data == nullptr ? options_.reserve : 2 * space_.size;
+        return relocate(std::clamp(wanted, needed, static_cast<size_type>(most)), needed);
+    }
+
+    // Address space for `wanted` bytes, or at least for `needed`: behind what there is, or elsewhere.
+    [[nodiscard]] result<void> relocate(size_type wanted, size_type needed) noexcept {
+        if constexpr (ResizingSource<Source>) {
+            // What is partly inaccessible is more than one mapping, which mremap(2) does not move.
+            if (space_.data != nullptr && space_.usable == space_.size) {
+                for (const auto to : {Source::rounded(wanted), Source::rounded(needed)}) {
+                    auto* moved = space_.data;
+                    if (!source_.extend(space_.data, space_.size, to)) {
+                        if (alignof(T) > Source::granularity()) break;
+                        const auto elsewhere = source_.remap(space_.data, space_.size, to);
+                        if (!elsewhere) continue;
+                        moved = *elsewhere;
+                    }
+                    adopt({moved, to, to});
+                    return {};
+                }
+            }
+        }
+        const auto fresh = detail::reserve_most(source_, wanted, needed, alignof(T));
+        if (!fresh) return unexpected<std::error_code>(fresh.error());
+        if (size_ > 0) detail::copy_sparse(std::as_bytes(std::span(*this)), fresh->data);
+        if (space_.data != nullptr) source_.unmap(space_.data, space_.size);
+        adopt(*fresh);
+        return {};
+    }
+    void adopt(const detail::Reservation& space) noexcept {
+        space_ = space;
+        (void)tamalloc::start_lifetime_as_array<T>(space.data, capacity());
+    }
+    void release() noexcept {
+        if (space_.data != nullptr) source_.unmap(space_.data, space_.size);
+        space_ = {};
+        size_ = 0;
+    }
+
+    void append(const T& value) noexcept {
+        verify_fresh(size_ + 1);
+        ::new (static_cast<void*>(elements() + size_)) T(value);
+        ++size_;
+    }
+    // Restores invariant V for the elements from n on.
+    void shrink_to(size_type n) noexcept {
+        const auto range = bytes(n, size_);
+        size_ = n;
+        if (range.empty()) return;
+        if (range.size() > options_.scrub_limit) detail::zero_pages(source_, range.data(), range.size());
+        else detail::zero_in_place(range.data(), range.data() + range.size());
+    }
+    void verify_fresh([[maybe_unused]] size_type n) const noexcept {
+#if TAMALLOC_VERIFY
+        const std::span fresh(space_.data + size_ * sizeof(T), (n - size_) * sizeof(T));
+        detail::for_each_populated(
+            fresh, [](auto extent) { detail::verify_zero(extent.data(), extent.size(), "SparseVector"); });
+#endif
+    }
+
+    [[no_unique_address]] Source source_{};
+    SparseOptions options_;
+    detail::Reservation space_;
+    size_type size_ = 0;
+};
+
+}   // namespace tamalloc::inline TAMALLOC_ABI

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+//
+// What processes have asked for and what they use, and what the machine has, from /proc.
+//
+//   namespace tamalloc {
+//     enum class Provenance;  enum class StatsField;                            // stats/records.hpp
+//     struct ProcessStats;  struct ProcessDetail;  struct SystemTotals;  struct SystemStats;
+//     class ProcessView;                                                        // an input range of ProcessStats
+//     result<ProcessStats>  process_stats(pid_t = 0, StatsField = StatsField::all) noexcept;
+//     result<ProcessView>   processes(StatsField = StatsField::all);
+//     result<ProcessDetail> process_detail(pid_t = 0) noexcept;
+//     result<SystemTotals>  system_totals() noexcept;
+//     result<SystemStats>   system_stats(const char* mount_point = "/") noexcept;
+//   }
+//
+// A figure about a process is exact when the process is stopped and has one thread; while it runs, the kernel's
+// counters of committed memory lag by some dozen pages per processor. Processes are those of the pid namespace that
+// /proc shows, less what hidepid hides. One whose main thread has ended before the others reads as a zombie does: 0
+// bytes.
+#pragma once
+#include <algorithm>      // std::ranges::sort
+#include <cstddef>        // std::ptrdiff_t, std::size_t
+#include <iterator>       // std::default_sentinel_t, std::input_iterator_tag
+#include <memory>         // std::make_shared, std::shared_ptr
+#include <ranges>         // std::ranges::view_interface
+#include <system_error>   // std::error_code
+#include <utility>        // std::move
+#include <vector>         // std::vector
+
+#include "tamalloc/config.hpp"
+#include "tamalloc/detail/procfs.hpp"   // Procfs
+#include "tamalloc/error.hpp"           // result
+#include "tamalloc/stats/records.hpp"   // ProcessStats and its kin
+
+namespace tamalloc::inline TAMALLOC_ABI {
+
+/// \returns the figures of one process, 0 being the caller; never of half a process or of two. A zombie has 0 bytes.
+/// \errors errc::no_such_process, also when it ends meanwhile and for a negative pid; errc::kernel_thread: has no
+/// memory of its own; errc::malformed_procfs; ENOENT: no /proc; EPERM, EACCES, EMFILE and the like, as soon as one file
+/// is refused
+/// The id of a thread is no process: so say identity and detail; memory and oom alone cannot tell and answer for its
+/// process.
+/// Some microseconds, by the groups; any thread; allocates nothing and leaves errno alone.
+/// \commits no
+[[nodiscard]] inline result<ProcessStats> process_stats(pid_t pid = 0, StatsField fields = StatsField::all) noexcept {
+    const auto procfs = detail::Procfs::open();
+    if (!procfs) return unexpected<std::error_code>(procfs.error());
+    return procfs->process_stats(pid, fields);
+}
+
+/// \returns the same and what a walk over all its pages tells: some 10 ms per GiB committed, with its memory map locked
+/// \errors as process_stats; EACCES for another user's process; errc::unsupported: a kernel without smaps_rollup
+/// \commits no
+[[nodiscard]] inline result<ProcessDetail> process_detail(pid_t pid = 0) noexcept {
+    const auto procfs = detail::Procfs::open();
+    if (!procfs) return unexpected<std::error_code>(procfs.error());
+    return procfs->process_detail(pid);
+}
+
+/// \returns sums over all visible processes, which are not those of one moment, and the memory there is
+/// \errors ENOENT: no /proc; errc::malformed_procfs, EMFILE and the like
+/// Some 7 microseconds per process; any thread; allocates nothing and leaves errno alone.
+/// \commits no
+[[nodiscard]] inline result<SystemTotals> system_totals() noexcept {
+    const auto procfs = detail::Procfs::open();
+    if (!procfs) return unexpected<std::error_code>(procfs.error());
+    return procfs->system_totals();
+}
+
+/// \returns memory, processors, and the file system mounted there; null leaves it out, as a network mount may hang
+/// \errors ENOENT: no /proc, no such mount point; errc::malformed_procfs, EMFILE and the like
+/// Any thread; allocates nothing and leaves errno alone.
+/// \commits no
+[[nodiscard]] inline result<SystemStats> system_stats(const char* mount_point = "/") noexcept {
+    const auto procfs = detail::Procfs::open();
+    if (!procfs) return unexpected<std::error_code>(procfs.error());
+    return procfs->system_stats(mount_point);
+}
+
+/// The processes that were there when processes() was called, by increasing pid, without kernel threads and what is
+/// hidden. Each is read when iteration gets there, and left out if it has ended; so this is no snapshot. Each begin()
+/// starts at the first again. Copies share one state, in which iteration leaves its error: for one thread at a time.
+class ProcessView : public std::ranges::view_interface<ProcessView> {
+public:
+    class Iterator;
+
+    ProcessView() = default;
+    ProcessView(detail::Procfs procfs, std::vector<pid_t> pids, StatsField fields)
+        : state_(std::make_shared<State>(std::move(procfs), std::move(pids), fields)) {}
+
+    /// \effects reads the first process
+    /// \throws std::bad_alloc
+    /// \commits no
+    [[nodiscard]] Iterator begin() const;
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
+
+    /// \returns what ended the latest iteration before the last process; as process_stats. No error: it got to the end.
+    [[nodiscard]] std::error_code error() const noexcept {
+        return state_ == nullptr ? std::error_code() : state_->error;
+    }
+
+private:
+    struct State {
+        State(detail::Procfs&& p, std::vector<pid_t>&& all, StatsField f) noexcept
+            : procfs(std::move(p)), pids(std::move(all)), fields(f) {}
+
+        detail::Procfs procfs;
+        std::vector<pid_t> pids;
+        StatsField fields;
+        std::error_code error;
+    };
+
+    std::shared_ptr<State> state_;
+};
+
+/// Single-pass, and its copies advance together: where they stand is kept outside of them, since adaptors may copy an
+/// iterator and then hand out what the copy refers to. Valid until the next ++; may outlive the view.
+class ProcessView::Iterator {
+public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = ProcessStats;
+    using difference_type = std::ptrdiff_t;
+
+    Iterator() = default;
+
+    [[nodiscard]] const ProcessStats& operator*() const noexcept { return walk_->stats; }
+    [[nodiscard]] const ProcessStats* operator->() const noexcept { return &walk_->stats; }
+    Iterator& operator++() noexcept {
+        ++walk_->index;
+        walk_->settle();
+        return *this;
+    }
+    void operator++(int) noexcept { ++*this; }
+
+    [[nodiscard]] friend bool operator==(const Iterator& i, std::default_sentinel_t) noexcept {
+        return i.walk_ == nullptr || i.walk_->index == i.walk_->state->pids.size();
+    }
+
+private:
+    friend ProcessView;
+
+    struct Walk {
+        explicit Walk(std::shared_ptr<State> s) noexcept : state(std::move(s)) {
+            state->error.clear();
+            settle();
+        }
+        // Goes on to a process that is there, or to the end.
+        void settle() noexcept {
+            for (; index != state->pids.size(); ++index) {
+                const auto next = state->procfs.process_stats(state->pids[index], state->fields);
+                if (next) {
+                    stats = *next;
+                    return;
+                }
+                if (detail::is_left_out(next.error())) continue;
+                state->error = next.error();
+                index = state->pids.size();
+                return;
+            }
+        }
+
+        std::shared_ptr<State> state;
+        std::size_t index = 0;
+        ProcessStats stats;
+    };
+
+    explicit Iterator(std::shared_ptr<Walk> walk) noexcept : walk_(std::move(walk)) {}
+
+    std::shared_ptr<Walk> walk_;
+};
+
+inline ProcessView::Iterator ProcessView::begin() const {
+    return state_ == nullptr ? Iterator() : Iterator(std::make_shared<Iterator::Walk>(state_));
+}
+
+namespace detail {
+
+[[nodiscard]] inline result<ProcessView> processes(Procfs procfs, StatsField fields) {
+    std::vector<pid_t> pids;
+    auto error = procfs.for_each_pid([&pids](pid_t pid) {
+        pids.push_back(pid);
+        return std::error_code();
+    });
+    if (!error && pids.empty()) error = procfs.missing();
+    if (error) return unexpected<std::error_code>(error);
+    std::ranges::sort(pids);   // as /proc lists them, unless something else is mounted there
+    return ProcessView(std::move(procfs), std::move(pids), fields);
+}
+
+}   // namespace detail
+
+/// \returns a view of all visible processes
+/// \errors ENOENT: no /proc; EMFILE and the like. What goes wrong later ends the range: ProcessView::error.
+/// \throws std::bad_alloc
+/// Proportional to the processes; any thread. The view keeps one descriptor open.
+/// \commits no
+[[nodiscard]] inline result<ProcessView> processes(StatsField fields = StatsField::all) {
+    auto procfs = detail::Procfs::open();
+    if (!procfs) return unexpected<std::error_code>(procfs.error());
+    return detail::processes(std::move(*procfs), fields);
+}
+
+}   // namespace tamalloc::inline TAMALLOC_ABI
+
+// An iterator shares the state, so it stays what it is when the view is gone.
+template<> inline constexpr bool std::ranges::enable_borrowed_range<tamalloc::ProcessView> = true;

@@ -1,0 +1,639 @@
+// SPDX-License-Identifier: MIT
+// Hazard: the figures differ from what the kernel says, belong to another process, or are half of one that just ended;
+// and people size machines and kill processes by them. Or the reader itself leaks, allocates, or fails where one is
+// gone.
+#include "tamalloc/stats.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
+#include <map>
+#include <ranges>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake_proc.hpp"
+#include "support.hpp"
+
+using support::page;
+using tamalloc::errc;
+using tamalloc::process_stats;
+using tamalloc::ProcessStats;
+using tamalloc::ProcessView;
+using tamalloc::StatsField;
+
+static_assert(std::ranges::view<ProcessView> && std::ranges::input_range<const ProcessView>);
+static_assert(std::ranges::borrowed_range<ProcessView> && !std::ranges::forward_range<ProcessView>);
+static_assert(std::default_initializable<ProcessView> && std::copyable<ProcessView>);
+static_assert(std::same_as<std::ranges::range_value_t<ProcessView>, ProcessStats>);
+template<class I>
+concept HasCategory = requires { typename I::iterator_category; };
+static_assert(!HasCategory<ProcessView::Iterator> && std::input_iterator<ProcessView::Iterator>);
+static_assert(noexcept(process_stats()) && noexcept(tamalloc::system_totals()) && noexcept(tamalloc::system_stats()));
+static_assert((StatsField::memory | StatsField::identity | StatsField::detail | StatsField::oom) == StatsField::all);
+static_assert((StatsField::all & StatsField::oom) == StatsField::oom);
+static_assert(ProcessStats{}.percentage() == 0 && ProcessStats{}.name().empty());
+static_assert(ProcessStats{.reserved = 200, .committed = 50}.percentage() == 25);
+
+namespace {
+
+// An independent reader, slow and trusting: /proc as the manual says.
+class Manual {
+public:
+    explicit Manual(pid_t pid) : directory_("/proc/" + std::to_string(pid) + "/") {
+        std::ifstream file(directory_ + "status");
+        for (std::string line; std::getline(file, line);)
+            if (const auto colon = line.find(':'); colon != std::string::npos)
+                status_[line.substr(0, colon)] = line.substr(colon + 1);
+    }
+    [[nodiscard]] std::uint64_t kib(const char* key) const {
+        const auto line = status_.find(key);
+        return line == status_.end() ? 0 : std::stoull(line->second) * 1024;
+    }
+    [[nodiscard]] long number(const char* key) const { return std::stol(status_.at(key)); }
+    [[nodiscard]] long file(const char* name) const {
+        long value = -1;
+        std::ifstream(directory_ + name) >> value;
+        return value;
+    }
+    [[nodiscard]] std::string name() const {
+        std::ifstream file(directory_ + "comm");
+        const std::string text(std::istreambuf_iterator<char>(file), {});
+        return text.substr(0, text.size() - 1);
+    }
+    [[nodiscard]] std::uint64_t start_ns() const {
+        std::ifstream file(directory_ + "stat");
+        const std::string text(std::istreambuf_iterator<char>(file), {});
+        const auto comm = "(" + name() + ") ";
+        std::istringstream fields(text.substr(text.find(comm) + comm.size()));
+        std::string field;
+        for (int i = 3; i <= 22; ++i) fields >> field;
+        return std::stoull(field) * (1'000'000'000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+    }
+
+private:
+    std::string directory_;
+    std::map<std::string, std::string> status_;
+};
+
+// How far the kernel's counters may lag while a process runs: three make up RSS, and each processor keeps back up to a
+// batch of each (lib/percpu_counter.c).
+std::uint64_t tolerance() {
+    const auto cpus = static_cast<std::uint64_t>(::sysconf(_SC_NPROCESSORS_CONF));
+    return 3 * std::max<std::uint64_t>(32, 2 * cpus) * cpus * page;
+}
+
+bool near(std::uint64_t a, std::uint64_t b, std::uint64_t slack) { return (a > b ? a - b : b - a) <= slack; }
+
+void check_against_manual(const ProcessStats& stats, std::uint64_t slack = 0) {
+    const Manual manual(stats.pid);
+    CHECK(stats.filled == StatsField::all);
+    CHECK(stats.from == tamalloc::Provenance::procfs);
+    CHECK(near(stats.reserved, manual.kib("VmSize"), slack));
+    CHECK(near(stats.committed, manual.kib("VmRSS"), slack));
+    CHECK(near(stats.peak_reserved, manual.kib("VmPeak"), slack));
+    CHECK(near(stats.peak, manual.kib("VmHWM"), slack));
+    CHECK(near(stats.swap, manual.kib("VmSwap"), slack));
+    CHECK(near(stats.page_tables, manual.kib("VmPTE"), slack));
+    CHECK(stats.parent == manual.number("PPid"));
+    CHECK(stats.uid == static_cast<uid_t>(manual.number("Uid")));
+    CHECK(stats.name() == manual.name());
+    CHECK(stats.start_ns == manual.start_ns());
+    CHECK(std::abs(stats.oom_score - manual.file("oom_score")) <= (slack == 0 ? 0 : 2));
+    CHECK(stats.oom_score_adj == manual.file("oom_score_adj"));
+}
+
+// A child that does something and then stops, or waits for its end.
+struct Child {
+    template<class F> explicit Child(F f) : pid(::fork()) {
+        if (pid == 0) {
+            f();
+            while (true) ::pause();
+        }
+        REQUIRE(pid > 0);
+    }
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+    ~Child() { end(); }
+
+    void end() {
+        if (std::exchange(ended, true)) return;
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+    }
+    void wait_until_stopped() const { ::waitpid(pid, nullptr, WUNTRACED); }
+    void wait_for_state(char state) const {
+        const auto now = [this] {
+            std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+            const std::string text(std::istreambuf_iterator<char>(file), {});
+            return text[text.rfind(')') + 2];
+        };
+        while (now() != state) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+
+    pid_t pid;
+    bool ended = false;
+};
+
+void stop() { std::raise(SIGSTOP); }
+
+std::uint64_t machine_bytes(std::string_view wanted) {
+    std::ifstream file("/proc/meminfo");
+    for (std::string key, rest; file >> key && std::getline(file, rest);)
+        if (key == wanted) return std::stoull(rest) * 1024;
+    return 0;
+}
+
+std::vector<std::uint64_t> cpu_line() {
+    std::ifstream file("/proc/stat");
+    std::string key;
+    file >> key;
+    std::vector<std::uint64_t> ticks;
+    for (std::uint64_t t = 0; ticks.size() < 7 && file >> t;) ticks.push_back(t);
+    return ticks;
+}
+
+std::uint64_t now_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}   // namespace
+
+TEST_CASE("a stopped child with one thread reads exactly as /proc says") {
+    for (const std::string name :
+         {"child", "a) S 1 (b", "VmSize:\t1 kB", "\nVmRSS: 1 kB", "\xff\xfe", " ", ")", "(("}) {
+        CAPTURE(name);
+        const Child child([&name] {
+            ::prctl(PR_SET_NAME, name.c_str());
+            std::vector<char> memory(10 << 20, 'x');
+            memory.clear();
+            memory.shrink_to_fit();   // so that the peak is above
+            stop();
+        });
+        child.wait_until_stopped();
+        const auto stats = process_stats(child.pid).value();
+        check_against_manual(stats);
+        CHECK(stats.pid == child.pid);
+        CHECK(stats.parent == ::getpid());
+        CHECK(stats.name() == name.substr(0, 15));
+        CHECK(stats.start_ns <= now_ns());
+        const auto memory = process_stats(child.pid, StatsField::memory).value();   // from another file
+        CHECK(memory.reserved == stats.reserved);
+        CHECK(memory.committed == stats.committed);
+        CHECK(memory.filled == StatsField::memory);
+    }
+}
+
+TEST_CASE("memory that is written is committed and reserved memory is not") {
+    if (!support::asserts_residency) return support::skip("sanitizers touch memory of their own");
+    const auto grown = [](bool write) {
+        const Child child([write] {
+            stop();
+            const std::size_t n = 64 << 20;
+            auto* const p = static_cast<char*>(
+                ::mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+            ::madvise(p, n, MADV_NOHUGEPAGE);
+            for (std::size_t i = 0; write && i < n; i += page) p[i] = 1;
+            stop();
+        });
+        child.wait_until_stopped();
+        const auto before = process_stats(child.pid).value();
+        ::kill(child.pid, SIGCONT);
+        ::waitpid(child.pid, nullptr, WUNTRACED);
+        const auto after = process_stats(child.pid).value();
+        return std::pair(after.reserved - before.reserved, after.committed - before.committed);
+    };
+    const auto [reserved, committed] = grown(false);
+    CHECK(reserved == 64 << 20);
+    CHECK(committed < 1 << 20);
+    CHECK(near(grown(true).second, 64 << 20, 1 << 20));
+}
+
+TEST_CASE("a child with running threads reads as /proc says within the lag of the counters") {
+    constexpr std::size_t per_thread = 16, count = 4;
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    const Child child([&ready] {
+        std::vector<std::thread> threads;
+        for (std::size_t i = 0; i < count; ++i) {
+            auto* const p = static_cast<char*>(
+                ::mmap(nullptr, per_thread * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+            threads.emplace_back([p, &ready] {
+                (void)!::write(ready[1], "x", 1);
+                while (true) {
+                    for (std::size_t j = 0; j < per_thread; ++j) p[j * page] = 1;
+                    ::madvise(p, per_thread * page, MADV_DONTNEED);
+                    std::this_thread::sleep_for(std::chrono::microseconds(100));
+                }
+            });
+        }
+        for (auto& thread : threads) thread.join();
+    });
+    char byte = 0;
+    for (std::size_t i = 0; i < count; ++i) REQUIRE(::read(ready[0], &byte, 1) == 1);
+    for (int i = 0; i < 20; ++i)
+        check_against_manual(process_stats(child.pid).value(), tolerance() + count * per_thread * page);
+    ::close(ready[0]);
+    ::close(ready[1]);
+}
+
+TEST_CASE("this process reads the same by 0 and by its id") {
+    for (const auto& stats : {process_stats().value(), process_stats(::getpid()).value()}) {
+        CHECK(stats.pid == ::getpid());
+        CHECK(stats.parent == ::getppid());
+        CHECK(stats.uid == ::getuid());
+        CHECK(stats.reserved > stats.committed);
+        CHECK(stats.committed > 0);
+        CHECK(stats.peak >= stats.committed);
+        check_against_manual(stats, tolerance());
+    }
+    CHECK(process_stats().value().start_ns == process_stats(::getpid()).value().start_ns);
+}
+
+TEST_CASE("a zombie has 0 bytes and still its name") {
+    const Child child([] {
+        ::prctl(PR_SET_NAME, "undead");
+        ::_exit(0);
+    });
+    child.wait_for_state('Z');
+    const auto stats = process_stats(child.pid).value();
+    check_against_manual(stats);
+    CHECK(stats.name() == "undead");
+    CHECK(stats.reserved + stats.committed + stats.peak_reserved + stats.peak + stats.swap + stats.page_tables == 0);
+    CHECK(process_stats(child.pid, StatsField::memory).value().committed == 0);
+    CHECK(process_stats(child.pid, StatsField::oom).value().oom_score == 0);
+    CHECK(tamalloc::process_detail(child.pid).value().pss == 0);
+}
+
+TEST_CASE("a kernel thread has no memory of its own") {
+    std::ifstream file("/proc/2/stat");
+    std::string text;
+    std::getline(file, text);
+    if (!text.starts_with("2 (kthreadd)")) return support::skip("process 2 is no kernel thread here");
+    for (const auto fields :
+         {StatsField::memory, StatsField::identity, StatsField::detail, StatsField::oom, StatsField::all})
+        CHECK(process_stats(2, fields).error() == errc::kernel_thread);
+    CHECK(tamalloc::process_detail(2).error() == errc::kernel_thread);
+}
+
+TEST_CASE("a process that is gone or never was is std::errc::no_such_process") {
+    Child child([] {});
+    child.end();
+    for (const pid_t pid : {child.pid, 1 << 30, 2147483647, -1, -2147483647 - 1}) {
+        CAPTURE(pid);
+        for (const auto fields : {StatsField::memory, StatsField::oom, StatsField::all}) {
+            const auto stats = process_stats(pid, fields);
+            REQUIRE_FALSE(stats.has_value());
+            CHECK(stats.error() == std::errc::no_such_process);
+            CHECK(stats.error() == errc::no_such_process);
+        }
+        CHECK(tamalloc::process_detail(pid).error() == std::errc::no_such_process);
+    }
+}
+
+TEST_CASE("the id of a thread is no process") {
+    pid_t id = 0;
+    std::thread([&] {
+        id = static_cast<pid_t>(::syscall(SYS_gettid));
+        CHECK(process_stats(id).error() == std::errc::no_such_process);
+        CHECK(process_stats(id, StatsField::memory).value().committed > 0);   // of its process
+        CHECK(process_stats().value().pid == ::getpid());
+    }).join();
+    CHECK(id != ::getpid());
+}
+
+TEST_CASE("another user's process is read and its pages are not") {
+    if (::geteuid() != 0) {
+        CHECK(process_stats(1).value().uid == Manual(1).number("Uid"));
+        return support::skip("only root can become somebody else");
+    }
+    const Child child([] {
+        if (::setgid(65534) == 0 && ::setuid(65534) == 0) stop();
+    });
+    child.wait_until_stopped();
+    CHECK(process_stats(child.pid).value().uid == 65534);
+    check_against_manual(process_stats(child.pid).value());
+    const pid_t parent = ::getpid();
+    const int status = support::in_child([parent] {
+        if (::setgid(65534) != 0 || ::setuid(65534) != 0) return 1;
+        if (::access(("/proc/" + std::to_string(parent) + "/statm").c_str(), R_OK) != 0) return 77;
+        const auto stats = process_stats(parent);
+        if (!stats || stats->uid != 0 || stats->committed == 0) return 2;
+        const auto detail = tamalloc::process_detail(parent);
+        return !detail && detail.error() == std::errc::permission_denied ? 0 : 3;
+    });
+    if (status == 77) return support::skip("/proc is mounted with hidepid");
+    CHECK(status == 0);
+}
+
+TEST_CASE("the detail of a process tells shared from private and huge from small") {
+    if (!support::asserts_residency) return support::skip("sanitizers touch memory of their own");
+    const Child child([] {
+        constexpr std::size_t n = 32 << 20;
+        const auto map = [](int flags) {
+            auto* const p =
+                static_cast<char*>(::mmap(nullptr, n, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0));
+            ::madvise(p, n, MADV_NOHUGEPAGE);
+            for (std::size_t i = 0; i < n; i += page) p[i] = 1;
+            return p;
+        };
+        (void)map(MAP_PRIVATE);
+        ::madvise(map(MAP_PRIVATE), n, MADV_FREE);
+        (void)map(MAP_SHARED);
+        const pid_t other = ::fork();   // all of it is shared by two from now on
+        if (other == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            while (true) stop();
+        }
+        ::waitpid(other, nullptr, WUNTRACED);
+        stop();
+    });
+    child.wait_until_stopped();
+    const auto detail = tamalloc::process_detail(child.pid);
+    if (!detail && detail.error() == errc::unsupported) return support::skip("this kernel has no smaps_rollup");
+    const Manual manual(child.pid);
+    CHECK(detail.value().base.committed == manual.kib("VmRSS"));
+    CHECK(detail->pss < detail->base.committed);
+    CHECK(detail->pss > detail->base.committed / 4);
+    std::ifstream file("/proc/" + std::to_string(child.pid) + "/smaps_rollup");
+    std::map<std::string, std::uint64_t> rollup;
+    std::string line;
+    std::getline(file, line);
+    std::uint64_t kib = 0;
+    for (std::string key, unit; file >> key >> kib >> unit;) rollup[key] = kib * 1024;
+    CHECK(near(detail->pss, rollup.at("Pss:"), 1 << 20));   // others that map the same libraries come and go
+    CHECK(detail->private_dirty == rollup.at("Private_Dirty:"));
+    CHECK(detail->lazy_free == rollup.at("LazyFree:"));
+    CHECK(detail->anon_huge == rollup.at("AnonHugePages:"));
+}
+
+TEST_CASE("the list has each process once by increasing id and composes with std::views") {
+    const Child child([] {});
+    const auto view = tamalloc::processes(StatsField::memory | StatsField::identity).value();
+    std::vector<pid_t> pids;
+    for (const auto& stats : view) pids.push_back(stats.pid);
+    CHECK_FALSE(view.error());
+    CHECK(std::ranges::is_sorted(pids));
+    CHECK(std::ranges::adjacent_find(pids) == pids.end());
+    for (const pid_t pid : {::getpid(), child.pid}) CHECK(std::ranges::count(pids, pid) == 1);
+    auto mine = tamalloc::processes().value() |
+                std::views::filter([](const ProcessStats& stats) { return stats.parent == ::getpid(); }) |
+                std::views::transform(&ProcessStats::pid);
+    std::vector<pid_t> children;
+    for (const pid_t pid : mine) children.push_back(pid);
+    CHECK(children == std::vector<pid_t>{child.pid});
+    CHECK(std::ranges::distance(ProcessView()) == 0);
+}
+
+TEST_CASE("the list misses no process that /proc lists") {
+    const auto before = now_ns();
+    const auto view = tamalloc::processes(StatsField::identity).value();
+    std::map<pid_t, std::string> listed;
+    for (const auto& stats : view) listed.emplace(stats.pid, stats.name());
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const auto name = entry.path().filename().string();
+        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+        const pid_t pid = std::stoi(name);
+        const auto stats = process_stats(pid, StatsField::identity);
+        if (stats && stats->start_ns + 20'000'000 < before) CHECK(listed.contains(pid));   // a tick is 10 ms
+        if (!stats && stats.error() == errc::kernel_thread) CHECK_FALSE(listed.contains(pid));
+    }
+}
+
+TEST_CASE("totals are at least what the parts of them are") {
+    const auto totals = tamalloc::system_totals().value();
+    const auto self = process_stats().value();
+    CHECK(totals.processes >= 1);
+    CHECK(totals.reserved >= self.reserved);
+    CHECK(totals.committed >= self.committed - tolerance());
+    CHECK(totals.ram == machine_bytes("MemTotal:"));
+    CHECK(totals.swap == machine_bytes("SwapTotal:"));
+    CHECK(totals.charge_limit == machine_bytes("CommitLimit:"));
+    CHECK(totals.available <= totals.ram);
+    CHECK(totals.charged > 0);
+    CHECK(totals.from == tamalloc::Provenance::procfs);
+}
+
+TEST_CASE("the machine has memory and processors and a disk") {
+    struct statvfs disk{};
+    REQUIRE(::statvfs("/", &disk) == 0);
+    const auto before = cpu_line();
+    const auto stats = tamalloc::system_stats().value();
+    const auto after = cpu_line();
+    const auto within = [&](std::uint64_t ns, std::initializer_list<std::size_t> columns) {
+        const std::uint64_t tick = 1'000'000'000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+        std::uint64_t least = 0, most = 0;
+        for (const auto i : columns) least += before.at(i) * tick, most += after.at(i) * tick;
+        return least <= ns + 1'000'000'000 && ns <= most + 1'000'000'000;   // iowait may go back, proc_stat(5)
+    };
+    CHECK(within(stats.cpu.user, {0, 1}));
+    CHECK(within(stats.cpu.system, {2, 5, 6}));
+    CHECK(within(stats.cpu.idle, {3, 4}));
+    CHECK(stats.memory.total == machine_bytes("MemTotal:"));
+    CHECK(stats.memory.used == stats.memory.total - stats.memory.available);
+    CHECK(stats.memory.free <= stats.memory.total);
+    CHECK(stats.disk.total == disk.f_blocks * disk.f_frsize);
+    CHECK(stats.disk.free >= stats.disk.available);
+    const auto without = tamalloc::system_stats(nullptr).value();
+    CHECK(without.disk.total + without.disk.free + without.disk.available == 0);
+    CHECK(without.memory.total == stats.memory.total);
+    CHECK(tamalloc::system_stats("/no such mount point").error() == std::errc::no_such_file_or_directory);
+}
+
+TEST_CASE("without /proc every answer is ENOENT") {
+    const int status = support::in_child([] {
+        if (!support::hide_proc()) return 77;
+        const auto missing = std::errc::no_such_file_or_directory;
+        for (const pid_t pid : {0, 1, 1 << 30})
+            if (process_stats(pid).error() != missing || tamalloc::process_detail(pid).error() != missing) return 2;
+        if (tamalloc::processes().error() != missing) return 3;
+        if (tamalloc::system_totals().error() != missing) return 4;
+        return tamalloc::system_stats().error() == missing ? 0 : 5;
+    });
+    if (status == 77) return support::skip("mounting over /proc is not permitted here");
+    CHECK(status == 0);
+}
+
+TEST_CASE("no descriptors left is EMFILE and no leak") {
+    CHECK(support::in_child([] {
+              const rlimit none{0, 0};
+              if (::setrlimit(RLIMIT_NOFILE, &none) != 0) return 1;
+              const auto full = std::errc::too_many_files_open;
+              if (process_stats().error() != full || tamalloc::process_detail().error() != full) return 2;
+              if (tamalloc::processes().error() != full) return 3;
+              return tamalloc::system_totals().error() == full && tamalloc::system_stats().error() == full ? 0 : 4;
+          }) == 0);
+    // Enough for the first, or for two: what was opened is closed again.
+    const auto before = support::open_descriptors();
+    CHECK(support::in_child([before] {
+              rlimit limit{};
+              ::getrlimit(RLIMIT_NOFILE, &limit);
+              for (rlim_t n = 0; n < before + 4; ++n) {
+                  limit.rlim_cur = n;
+                  ::setrlimit(RLIMIT_NOFILE, &limit);
+                  (void)process_stats();
+                  (void)tamalloc::process_detail();
+                  (void)tamalloc::system_totals();
+                  (void)tamalloc::system_stats();
+              }
+              limit.rlim_cur = limit.rlim_max;
+              ::setrlimit(RLIMIT_NOFILE, &limit);
+              return support::open_descriptors() == before ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("seccomp that refuses a call is that error and no crash") {
+    for (const int error : {EPERM, EACCES, ENOSYS})
+        for (const long call : {SYS_openat, SYS_read, SYS_getdents64}) {
+            CAPTURE(error);
+            CAPTURE(call);
+            CHECK(support::in_child([=] {
+                      if (!support::refuse(call, error)) return 1;
+                      const std::error_code expected(error, std::system_category());
+                      errno = 42;
+                      const bool lists = call != SYS_read, reads = call != SYS_getdents64;
+                      if (reads && process_stats().error() != expected) return 2;
+                      if (reads && process_stats(1, StatsField::memory).error() != expected) return 3;
+                      if (reads && tamalloc::process_detail().error() != expected) return 4;
+                      if (lists && tamalloc::processes().error() != expected) return 5;
+                      if (tamalloc::system_totals().error() != expected) return 6;
+                      if (reads && tamalloc::system_stats().error() != expected) return 7;
+                      return errno == 42 ? 0 : 8;
+                  }) == 0);
+        }
+}
+
+#ifdef __GLIBC__
+TEST_CASE("reading statistics allocates nothing") {
+    if (support::sanitized) return support::skip("sanitizers have a malloc of their own");
+    // A thread's first allocation sets up a cache of its own (tcache), so even one that is freed at once shows.
+    const auto in_use = [](void (*read)()) {
+        std::size_t before = 0, after = 0;
+        std::thread([&] {
+            before = ::mallinfo2().uordblks;
+            read();
+            after = ::mallinfo2().uordblks;
+        }).join();
+        return after - before;
+    };
+    REQUIRE(in_use([] {
+                void* volatile p = std::malloc(1);
+                std::free(p);
+            }) > 0);
+    CHECK(in_use([] { (void)process_stats(); }) == 0);
+    CHECK(in_use([] { (void)process_stats(1 << 30); }) == 0);
+    CHECK(in_use([] { (void)tamalloc::process_detail(); }) == 0);
+    CHECK(in_use([] { (void)tamalloc::system_totals(); }) == 0);
+    CHECK(in_use([] { (void)tamalloc::system_stats(); }) == 0);
+}
+#endif
+
+TEST_CASE("reading a process makes none of its memory resident") {
+    const Child child([] { stop(); });
+    child.wait_until_stopped();
+    const auto before = process_stats(child.pid).value();
+    for (int i = 0; i < 100; ++i) (void)tamalloc::process_detail(child.pid);
+    CHECK(process_stats(child.pid).value().committed == before.committed);
+}
+
+namespace {
+
+constexpr std::array<const char*, 5> storm_names{"storm", "a) S 1 (b", ")", "\nVmRSS: 9 kB", "\xff"};
+
+// Children that end as soon as they are there, for as long as the test takes.
+[[noreturn]] void fork_and_exit() {
+    ::prctl(PR_SET_NAME, storm_names[0]);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (unsigned i = 0;; ++i) {
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            if (i % 2 == 0) ::prctl(PR_SET_NAME, storm_names[i / 2 % storm_names.size()]);
+            ::_exit(0);
+        }
+        if (pid > 0) ::waitpid(pid, nullptr, 0);
+    }
+}
+
+// What would be wrong of any process, at any time.
+const char* absurdity(const ProcessStats& stats, std::uint64_t ram) {
+    if (stats.committed > ram || stats.peak > ram) return "more committed than there is memory";
+    if (stats.reserved >> 57 != 0) return "more reserved than there are addresses";
+    if (stats.committed > stats.reserved + tolerance()) return "more committed than reserved";
+    if (stats.peak < stats.committed || stats.peak_reserved < stats.reserved) return "a peak below its summit";
+    if (stats.reserved == 0 && (stats.committed | stats.peak | stats.page_tables) != 0) return "half a record";
+    if (stats.filled != StatsField::all) return "a group is missing";
+    if (stats.parent < 0 || stats.parent == stats.pid) return "its own parent";
+    if (stats.start_ns > now_ns()) return "started in the future";
+    if (std::abs(stats.oom_score_adj) > 1000) return "oom_score_adj out of range";
+    if (stats.oom_score < 0 || stats.oom_score > 2000) return "oom_score out of range";
+    return nullptr;
+}
+
+}   // namespace
+
+TEST_CASE("in a storm of processes that begin and end no figure is wrong and nothing leaks") {
+    const auto before = support::open_descriptors();
+    const auto ram = tamalloc::system_totals().value().ram;
+    const Child a(fork_and_exit), b(fork_and_exit), c(fork_and_exit);
+    const auto is_worker = [&](pid_t pid) { return pid == a.pid || pid == b.pid || pid == c.pid; };
+    std::size_t rounds = 0, seen = 0, gone = 0;
+    for (const auto end = now_ns() + 5'000'000'000; now_ns() < end; ++rounds) {
+        const auto view = tamalloc::processes().value();
+        pid_t last = 0;
+        std::size_t workers = 0;
+        for (const auto& stats : view) {
+            CAPTURE(stats.pid);
+            const char* const wrong = absurdity(stats, ram);
+            if (wrong != nullptr) FAIL_CHECK(std::string(wrong));
+            if (stats.pid <= last) FAIL_CHECK("not in order");
+            last = stats.pid;
+            workers += is_worker(stats.pid) ? 1 : 0;
+            if (rounds == 0 || !is_worker(stats.parent)) continue;   // a worker names itself first
+            ++seen;
+            if (std::ranges::find(storm_names, stats.name()) == storm_names.end()) FAIL_CHECK("a name nobody has");
+        }
+        if (view.error()) FAIL_CHECK(view.error().message());
+        if (workers != 3) FAIL_CHECK("a process that was there all the time is missing");
+        const auto totals = tamalloc::system_totals();
+        if (!totals) FAIL_CHECK(totals.error().message());
+        else if (totals->processes < 4 || totals->committed > totals->processes * ram) FAIL_CHECK("wrong totals");
+        // One that is about to end: the pids after the latest.
+        for (pid_t pid = last - 20; pid < last + 20; ++pid) {
+            const auto stats = process_stats(pid);
+            if (stats && absurdity(*stats, ram) != nullptr) FAIL_CHECK(std::string(absurdity(*stats, ram)));
+            if (!stats && stats.error() != errc::no_such_process && stats.error() != errc::kernel_thread)
+                FAIL_CHECK(stats.error().message());
+            gone += !stats ? 1 : 0;
+        }
+    }
+    CHECK(rounds > 10);
+    CHECK(seen > 0);
+    CHECK(gone > 0);
+    CHECK(support::open_descriptors() == before);
+}
