@@ -160,18 +160,6 @@ TEST_CASE("a copy costs the pages that hold something, and equals the original")
     CHECK(v != copy);
 }
 
-TEST_CASE("a copy takes what was swapped out along") {
-    // MADV_PAGEOUT asks for it; without swap space the pages stay, and the copy must be right just the same.
-    Vector<std::uint64_t> v(64 * mib / sizeof(std::uint64_t));
-    for (std::size_t i = 0; i < v.size(); i += 3 * page) v[i] = i + 1;
-    (void)::madvise(v.data(), v.size() * sizeof(std::uint64_t), 21 /* MADV_PAGEOUT */);
-    const auto copy = v;
-    std::size_t wrong = 0;
-    for (std::size_t i = 0; i < v.size(); i += 3 * page) wrong += copy[i] != i + 1;
-    CHECK(wrong == 0);
-    CHECK(copy == v);
-}
-
 TEST_CASE("zero, reset and shrinking bring the zeros back, and the memory") {
     Vector<std::uint32_t> v(64 * mib / sizeof(std::uint32_t));
     const auto fill = [&](std::size_t first, std::size_t last) {

@@ -61,9 +61,18 @@ namespace detail {
     const unsigned lead = byte(0);
     if (in(lead, 0x20, 0x7e)) return 1;
     if (!in(lead, 0xc2, 0xf4)) return 0;
-    const std::size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const unsigned least = lead == 0xc2 ? 0xa0 : lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    const unsigned most = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    std::size_t length = 2;
+    if (lead >= 0xe0) length = 3;
+    if (lead >= 0xf0) length = 4;
+    unsigned least = 0x80, most = 0xbf;   // of the second byte
+    switch (lead) {
+    case 0xc2:   // below: control characters
+    case 0xe0: least = 0xa0; break;
+    case 0xed: most = 0x9f; break;
+    case 0xf0: least = 0x90; break;
+    case 0xf4: most = 0x8f; break;
+    default: break;
+    }
     if (!in(byte(1), least, most)) return 0;
     for (std::size_t i = 2; i < length; ++i)
         if (!in(byte(i), 0x80, 0xbf)) return 0;

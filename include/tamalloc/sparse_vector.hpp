@@ -11,8 +11,10 @@
 // written, and shrinking clears what it leaves.
 #pragma once
 #include <algorithm>          // std::clamp, std::equal, std::fill, std::min
+#include <array>              // std::array
 #include <concepts>           // std::constructible_from, std::default_initializable, std::equality_comparable
 #include <cstddef>            // std::byte, std::ptrdiff_t, std::size_t
+#include <cstring>            // std::memcmp, std::memset
 #include <functional>         // std::invoke
 #include <initializer_list>   // for (a : {b, c})
 #include <iterator>           // std::reverse_iterator
@@ -198,7 +200,10 @@ public:
     }
     void pop_back() noexcept {
         TAMALLOC_ASSERT(size_ > 0);
-        shrink_to(size_ - 1);
+        constexpr std::array<std::byte, sizeof(T)> zero{};
+        auto* const element = space_.data + --size_ * sizeof(T);
+        // Invariant V; read first, since its page may be untouched.
+        if (std::memcmp(element, zero.data(), sizeof(T)) != 0) std::memset(element, 0, sizeof(T));
     }
     /// Removes all elements and keeps the address space.
     void clear() noexcept { shrink_to(0); }

@@ -17,8 +17,11 @@
 
 #include <unistd.h>   // sysconf
 
+#include "tamalloc/memory_resource.hpp"      // ArenaResource, MemoryResource, pmr::vector
+#include "tamalloc/sparse_vector.hpp"        // SparseVector
 #include "tamalloc/testing/memory_use.hpp"   // memory_use
 #include "tamalloc/zero_init.hpp"            // all_zero
+#include "tamalloc/zeroed_array.hpp"         // ZeroedArray
 
 namespace {
 
@@ -81,14 +84,18 @@ void expect_back_at(std::uint64_t committed) {
     expect(memory_use().committed < committed + nothing, "what was resident is given back");
 }
 
-template<class T> void check_untouched(const char* what, std::uint64_t bytes) {
+// What make() returns is all zero and costs nothing.
+template<class F> void check_made_untouched(const char* what, F make) {
     const auto before = memory_use().committed;
     {
-        const auto v = measure(what, {nothing, hardly_any_fault},
-                               [bytes] { return std::vector<T, tamalloc::Allocator<T>>(bytes / sizeof(T)); });
+        const auto v = measure(what, {nothing, hardly_any_fault}, make);
         expect(reads_zero(std::as_bytes(std::span(v))), "every element is T()");
     }
     expect_back_at(before);
+}
+
+template<class T> void check_untouched(const char* what, std::uint64_t bytes) {
+    check_made_untouched(what, [bytes] { return tamalloc::vector<T>(bytes / sizeof(T)); });
 }
 
 struct Padded {
@@ -168,6 +175,30 @@ template<Zeroing Zero> void check_scenarios() {
     expect_back_at(before);
 }
 
+// The types that need not visit their elements.
+void check_constant_time() {
+    constexpr auto huge = 64 * GiB / sizeof(double);   // more would take long to read
+    static tamalloc::MemoryResource<> resource;
+    static tamalloc::ArenaResource<> arena;
+    check_made_untouched("SparseVector<double>(n), 64 GiB", [] { return tamalloc::SparseVector<double>(huge); });
+    check_made_untouched("ZeroedArray<double>(n), 64 GiB", [] { return tamalloc::ZeroedArray<double>(huge); });
+    check_made_untouched("pmr::vector<double>(n), 64 MiB", [] { return tamalloc::pmr::vector<double>(n, &resource); });
+    check_made_untouched("pmr::vector<double>(n) in an arena, 64 MiB",
+                         [] { return tamalloc::pmr::vector<double>(n, &arena); });
+    check_made_untouched("SparseVector grown, copied, shrunk, reset", [] {
+        tamalloc::SparseVector<double> v;
+        for (std::size_t i = 0; i <= 10 * per_page; ++i) v.emplace_back();
+        v.resize(huge, 0.0);
+        v[huge / 2] = 1;
+        auto copy = v;
+        expect(copy == v, "a copy is equal");
+        copy.resize(huge / 3);
+        copy.resize(huge);
+        copy.reset();
+        return copy;
+    });
+}
+
 }   // namespace
 
 int main() {
@@ -180,6 +211,7 @@ int main() {
     check_untouched<std::array<int, 3>>("vector<array<int, 3>>(n), 1 GiB", GiB);
     check_untouched<std::complex<float>>("vector<complex<float>>(n), 1 GiB", GiB);
     check_beyond_memory();
+    check_constant_time();
     check_scenarios<Zeroing::value_init>();
     check_scenarios<Zeroing::zero_copies>();
     return all_passed ? 0 : 1;

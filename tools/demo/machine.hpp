@@ -18,6 +18,8 @@
 
 #include <unistd.h>   // sysconf
 
+#include "tamalloc/stats.hpp"   // system_stats
+
 namespace machine {
 
 namespace detail {
@@ -64,12 +66,16 @@ inline std::uint64_t left_in_cgroups() {
 
 }   // namespace detail
 
-/// \returns MemTotal, in bytes
-inline std::uint64_t total_memory() { return detail::number_in("/proc/meminfo", "MemTotal:", 0) * 1024; }
+/// \returns the memory of the machine, in bytes; 0 where /proc does not tell
+inline std::uint64_t total_memory() {
+    const auto stats = tamalloc::system_stats(nullptr);
+    return stats ? stats->memory.total : 0;
+}
 
-/// \returns MemAvailable, or what the memory limits of the cgroups leave if that is less, in bytes
+/// \returns what is available of it, or what the memory limits of the cgroups leave if that is less, in bytes
 inline std::uint64_t available_memory() {
-    return std::min(detail::number_in("/proc/meminfo", "MemAvailable:", 0) * 1024, detail::left_in_cgroups());
+    const auto stats = tamalloc::system_stats(nullptr);
+    return std::min(stats ? stats->memory.available : 0, detail::left_in_cgroups());
 }
 
 /// \returns the unit in which the kernel gives memory to a program that does not ask for huge pages, in bytes

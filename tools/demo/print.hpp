@@ -4,12 +4,14 @@
 //
 //   namespace print {
 //     std::string bytes(std::int64_t);
+//     std::string size(std::uint64_t);
 //     std::string count(std::uint64_t);
+//     std::string name(std::string_view);
 //     class Table;
 //     class Picture;
 //   }
 #pragma once
-#include <algorithm>     // std::min, std::ranges::lower_bound
+#include <algorithm>     // std::min, std::ranges::lower_bound, std::ranges::replace_if
 #include <array>         // std::array
 #include <chrono>        // std::chrono::steady_clock
 #include <clocale>       // std::setlocale
@@ -38,6 +40,16 @@ inline std::string bytes(std::int64_t n) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%.*f %s", unit == 0 ? 0 : 1, value, units[unit]);
     return text.data();
+}
+
+/// \returns the same for what is never less than nothing
+inline std::string size(std::uint64_t n) { return bytes(static_cast<std::int64_t>(n)); }
+
+/// \returns the text with a question mark for each byte that is not printable ASCII
+inline std::string name(std::string_view text) {
+    std::string printable(text);
+    std::ranges::replace_if(printable, [](char c) { return c < ' ' || c > '~'; }, '?');
+    return printable;
 }
 
 /// \returns such as "4,456,448"
