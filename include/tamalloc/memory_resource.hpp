@@ -281,7 +281,7 @@ private:
     [[no_unique_address]] tamalloc::detail::RunOf<Zeroing::value_init, elides> run_;
 };
 
-/// Vectors and deques whose untouched elements cost no memory, on a resource chosen at run time.
+/// std::vector and std::deque whose untouched elements cost no memory, on a resource chosen at run time.
 template<class T> using vector = std::vector<T, Allocator<T>>;
 template<class T> using deque = std::deque<T, Allocator<T>>;
 
