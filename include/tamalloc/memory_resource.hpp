@@ -18,9 +18,10 @@
 // std::pmr::polymorphic_allocator writes every element that it constructs, zero or not: std::pmr::vector<double>(n) makes
 // all of its pages resident, whatever resource it has. tamalloc::pmr::vector<double>(n) touches none.
 #pragma once
-#include <algorithm>         // std::max, std::min
+#include <algorithm>         // std::clamp, std::max, std::min
 #include <array>             // std::array
 #include <atomic>            // std::atomic
+#include <concepts>          // std::same_as
 #include <cstddef>           // std::byte, std::ptrdiff_t, std::size_t
 #include <cstdint>           // std::uintptr_t
 #include <deque>             // std::deque
@@ -97,7 +98,6 @@ public:
         for (auto& chunk : chunks_)
             if (chunk.used > 0)
                 detail::zero_pages(source_, chunk.space.data, Source::rounded(std::exchange(chunk.used, 0)));
-        current_ = 0;
     }
 
 private:
@@ -109,8 +109,9 @@ private:
     [[nodiscard]] void* do_allocate(std::size_t n, std::size_t align) override {
         constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
         if (n > most / 2 || align > most / 2) detail::throw_allocation_failure(make_error_code(errc::too_large), n);
-        for (; current_ < chunks_.size(); ++current_)
-            if (void* const p = take(chunks_[current_], n, align)) return p;
+        // The latest first, which is the largest. There are few, each twice as large as the one before.
+        for (auto chunk = chunks_.rbegin(); chunk != chunks_.rend(); ++chunk)
+            if (void* const p = take(*chunk, n, align)) return p;
 
         // Room in the list first: what is reserved then cannot get lost.
         chunks_.emplace_back();
@@ -144,7 +145,6 @@ private:
     [[no_unique_address]] Source source_;
     std::size_t next_size_;
     std::vector<Chunk> chunks_;
-    std::size_t current_ = 0;   // in the chunks before it there is no more room
 };
 
 namespace detail {
@@ -178,7 +178,7 @@ namespace pmr {
 /// does. Only a ZeroedResource will do. Unlike std's it propagates on move and swap (rule N6): storage may not change
 /// hands without the run that belongs to it, so containers that are swapped or moved take their resources along.
 template<class T = std::byte> class Allocator {
-    static_assert(tamalloc::detail::Complete<T>, "tamalloc::pmr::Allocator<T> needs to know T");
+    static_assert(std::is_void_v<T> || tamalloc::detail::Complete<T>, "tamalloc::pmr::Allocator<T> needs to know T");
     static constexpr bool elides = tamalloc::detail::elides_writes<T, Zeroing::value_init>();
 
 public:
@@ -191,9 +191,18 @@ public:
     /// Uses get_default_zeroed_resource().
     Allocator() noexcept : Allocator(get_default_zeroed_resource()) {}
     /// \requires not null
-    Allocator(ZeroedResource* resource) noexcept : resource_(resource) {
+    Allocator(ZeroedResource* resource) noexcept
+        : resource_(resource) {   // NOLINT(google-explicit-constructor): as std's
         TAMALLOC_ASSERT(resource != nullptr);
-    }   // NOLINT(google-explicit-constructor): as std's
+    }
+    Allocator(std::pmr::memory_resource*) = delete;   // only a ZeroedResource promises zeros
+    // Reached by uses-allocator construction in a container of std::pmr, which would else leave its resource silently.
+    template<class U> Allocator(const std::pmr::polymorphic_allocator<U>&) {   // NOLINT(google-explicit-constructor)
+        static_assert(
+            !std::same_as<U, U>,
+            "tamalloc::pmr::Allocator needs a ZeroedResource: give it &resource; and an element that uses it needs a "
+            "container that does, tamalloc::pmr::vector<tamalloc::pmr::vector<T>>");
+    }
     Allocator(const Allocator&) noexcept = default;   // N4
     // N5: the run moves, the resource is copied: what was moved from must still be equal, and usable.
     Allocator(Allocator&&) noexcept = default;

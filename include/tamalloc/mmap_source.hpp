@@ -34,7 +34,9 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// possible (dense use: a tenth of the faults). Best effort: a kernel without them does without.
 enum class HugePages : unsigned char { system, never, prefer };
 
-/// What a forked child finds: a copy, zeros (MADV_WIPEONFORK), or no mapping at all (MADV_DONTFORK).
+/// What a forked child finds: a copy, zeros (MADV_WIPEONFORK), or no mapping at all (MADV_DONTFORK). In the last case the
+/// addresses soon belong to something else in the child, which must not free or grow what is missing: it leaves by _exit
+/// or execve, without destroying objects.
 enum class OnFork : unsigned char { copy, wipe, omit };
 
 /// Whether the kernel counts the pages against its commit limit when they are asked for. Lazy: only the address space
@@ -57,12 +59,21 @@ inline constexpr std::size_t huge_page_size = std::size_t{2} << 20;
 // A kernel that refuses to name mappings always will; not asking again saves a system call per mapping.
 inline constinit std::atomic<bool> naming_refused = false;
 
-// Drops the memory behind whole pages. Refused for locked pages (EINVAL): those are cleared where they are.
+// Drops the memory behind whole pages. Refused where one of them is locked (EINVAL): then each extent is dropped for
+// itself, and what is locked cleared where it is.
 // \returns whether the memory is gone
 inline bool drop_or_zero(std::byte* first, std::byte* last) noexcept {
-    if (first == last || sys::advise(first, static_cast<std::size_t>(last - first), MADV_DONTNEED) == 0) return true;
-    zero_in_place(first, last);
-    return false;
+    const auto drop = [](std::byte* p, std::byte* end) {
+        return sys::advise(p, static_cast<std::size_t>(end - p), MADV_DONTNEED) == 0;
+    };
+    if (first == last || drop(first, last)) return true;
+    bool gone = true;
+    for_each_extent(first, last, [&](const PageExtent& extent, const PageScan&) {
+        if (drop(extent.first(), extent.last())) return;
+        zero_in_place(extent.first(), extent.last());
+        gone = false;
+    });
+    return gone;
 }
 
 }   // namespace detail
@@ -160,6 +171,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     /// \errors ENOMEM: too many mappings. The block is as it was.
     [[nodiscard]] result<void> shrink(std::byte* p, std::size_t from, std::size_t to) const noexcept {
         TAMALLOC_ASSERT(whole_pages(p, from) && whole_pages(p, to) && 0 < to && to <= from);
+        detail::unpoison(p + to, from - to);
         return as_result(trim(p + to, p + from));
     }
 
@@ -241,6 +253,7 @@ private:
         const auto at = detail::sys::remap(p, from, to, how);
         if (detail::sys::failed(at)) return detail::system_failure(static_cast<int>(-at));
         auto* const moved = reinterpret_cast<std::byte*>(at);
+        if (moved != p) detail::unpoison(p, from);   // somebody else's from now on
         detail::unpoison(moved, to);
         return moved;
     }

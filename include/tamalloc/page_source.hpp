@@ -19,6 +19,7 @@
 //   T  every member may be called from any thread
 //   N  no member writes into pages other than those it is asked to clear
 //   U  sanitizers regard what map returns as addressable
+//   P  it is private anonymous memory, so that the pagemap of the process tells what is behind it
 // Hence MADV_FREE, MAP_UNINITIALIZED and caches of blocks that are not zero again are out of the question.
 #pragma once
 #include <concepts>      // std::copyable, std::equality_comparable, std::same_as

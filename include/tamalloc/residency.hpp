@@ -11,8 +11,12 @@
 //
 // Populated extents are a superset: every byte that is not zero lies in one, bytes outside read zero. They end at page
 // boundaries or at those of the range, and come in order; neighbours may touch. The range must lie in private anonymous
-// memory, as every PageSource hands out. Linux 6.7 and later tell the shared zero page from memory; before, a page that
-// was only read counts as populated, and in some later ones so does the huge zero page; without /proc everything does.
+// memory, as every PageSource hands out.
+//
+// Linux 6.7 and later walk over the page tables that exist, and tell the shared zero page from memory. Before, each page
+// of the range costs 8 bytes to read, and a page that was only read counts as populated; in some later ones so does the
+// huge zero page. Where /proc/thread-self/pagemap cannot be opened, everything counts as populated: without /proc, with
+// no descriptor left, and in a process that is not dumpable, as after setuid(2) (PR_SET_DUMPABLE in prctl(2)).
 #pragma once
 #include <algorithm>     // std::max
 #include <array>         // std::array
@@ -32,8 +36,8 @@
 namespace tamalloc::inline TAMALLOC_ABI {
 
 /// \returns the bytes of memory behind the pages that hold the range: a multiple of the page size
-/// \errors ENOENT, EACCES and the like: /proc is not there, so nobody knows
-/// Proportional to the pages present; any thread.
+/// \errors ENOENT, EACCES, EMFILE and the like: the pagemap cannot be opened, so nobody knows
+/// Proportional to the pages present, before Linux 6.7 to the range; any thread.
 /// \commits no
 [[nodiscard]] inline result<std::size_t> resident_bytes(std::span<const std::byte> range) noexcept {
     if (range.empty()) return 0;
@@ -53,7 +57,7 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// \returns success; without /proc the whole range is one extent
 /// \throws what f throws
 /// Proportional to the extents; any thread; allocates nothing.
-/// \commits no; f may read what it is given without making memory resident
+/// \commits no; reading what f is given brings back what is in swap space, and no more
 template<std::invocable<std::span<const std::byte>> F>
 result<void> for_each_populated(std::span<const std::byte> range, F f) {
     detail::for_each_populated(range, [&f](std::span<const std::byte> extent) { std::invoke(f, extent); });

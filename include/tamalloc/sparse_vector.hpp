@@ -10,27 +10,28 @@
 // Invariant V: every byte from the last element to the end of the reservation reads zero. So new elements need not be
 // written, and shrinking clears what it leaves.
 #pragma once
-#include <algorithm>          // std::clamp, std::equal, std::fill, std::min
-#include <array>              // std::array
-#include <concepts>           // std::constructible_from, std::default_initializable, std::equality_comparable
-#include <cstddef>            // std::byte, std::ptrdiff_t, std::size_t
-#include <cstring>            // std::memcmp, std::memset
-#include <functional>         // std::invoke
-#include <initializer_list>   // for (a : {b, c})
-#include <iterator>           // std::reverse_iterator
-#include <limits>             // std::numeric_limits
-#include <new>                // placement new
-#include <span>               // std::as_bytes, std::span
-#include <system_error>       // std::error_code
-#include <type_traits>        // std::is_trivially_copyable_v, std::is_trivially_destructible_v
-#include <utility>            // std::exchange, std::forward, std::move, std::swap
+#include <algorithm>      // std::clamp, std::equal, std::min
+#include <array>          // std::array
+#include <concepts>       // std::constructible_from, std::copy_constructible and their kin
+#include <cstddef>        // std::byte, std::ptrdiff_t, std::size_t
+#include <cstdint>        // std::uintptr_t
+#include <cstring>        // std::memcmp, std::memset
+#include <functional>     // std::invoke
+#include <iterator>       // std::reverse_iterator
+#include <limits>         // std::numeric_limits
+#include <memory>         // std::addressof, std::uninitialized_fill
+#include <new>            // placement new
+#include <span>           // std::as_bytes, std::span
+#include <system_error>   // std::error_code
+#include <type_traits>    // std::is_trivially_copyable_v, std::is_trivially_destructible_v
+#include <utility>        // std::exchange, std::forward, std::move, std::swap
 
 #include "tamalloc/config.hpp"               // TAMALLOC_ASSERT, TAMALLOC_VERIFY
 #include "tamalloc/default_source.hpp"       // DefaultSource
 #include "tamalloc/detail/page.hpp"          // page_ceiling
 #include "tamalloc/detail/page_scan.hpp"     // for_each_populated
 #include "tamalloc/detail/populate.hpp"      // populate
-#include "tamalloc/detail/reservation.hpp"   // Reservation, make_usable, reserve_most, zero_pages
+#include "tamalloc/detail/reservation.hpp"   // Reservation, make_usable, next_smaller, reserve_most, zero_pages
 #include "tamalloc/detail/sparse_copy.hpp"   // copy_sparse
 #include "tamalloc/detail/verify.hpp"        // verify_zero
 #include "tamalloc/detail/zeroing.hpp"       // zero_in_place
@@ -41,21 +42,24 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
-/// All in bytes. Address space is not memory: a process has 128 TiB of it on x86-64.
+/// All in bytes. Address space is not memory: a process has 128 TiB of it on x86-64, room for some 2000 vectors with these
+/// options. What is charged, and what mlockall(MCL_FUTURE) makes resident, is what was made usable: at least what there
+/// are elements.
 struct SparseOptions {
-    std::size_t reserve = std::size_t{64} << 30;       // address space to take at first; halved where it is refused
-    std::size_t commit_chunk = std::size_t{2} << 20;   // least to charge at a time, where the kernel charges up front
+    std::size_t reserve = std::size_t{64} << 30;       // address space to take at first; less where it is refused
+    std::size_t commit_chunk = std::size_t{2} << 20;   // least to make usable at a time: a system call
     std::size_t scrub_limit = std::size_t{64} << 10;   // shrinking by no more writes zeros and keeps the memory
 };
 
-/// Elements stand one behind the other, as in std::vector, and never move while size() <= capacity(). Those that were
-/// never written cost no memory. No insertion and removal in the middle: std::vector does that. Not allocator-aware.
+/// Elements stand one behind the other, as in std::vector, and do not move while size() <= capacity(): beyond it they may,
+/// and pointers, references and iterators are then invalid. Those that were never written cost no memory. No insertion and
+/// removal in the middle: std::vector does that. Not allocator-aware. Trivially copyable: elements are moved as bytes.
 ///
 /// Every function that may throw has the strong guarantee: std::length_error beyond max_size(), AllocationFailure where
-/// the system refuses. Threads: as std::vector.
+/// the system refuses. Indices are checked by TAMALLOC_ASSERT, and by at(). Threads: as std::vector.
 /// \commits nothing but what the caller writes through it, where not said otherwise
 template<ZeroInitializable T, PageSource Source = DefaultSource>
-    requires std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>
+    requires std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T> && (!std::is_array_v<T>)
 class SparseVector {
 public:
     using value_type = T;
@@ -92,13 +96,17 @@ public:
 
     /// Reads the populated pages of the other.
     /// \commits the pages in which the other has something other than zero
-    SparseVector(const SparseVector& other) : SparseVector(other.size_, other.options_, other.source_) {
+    SparseVector(const SparseVector& other)
+        requires std::copy_constructible<T>
+        : SparseVector(other.size_, other.options_, other.source_) {
         detail::copy_sparse(std::as_bytes(std::span(other)), space_.data);
     }
     SparseVector(SparseVector&& other) noexcept
         : source_(other.source_), options_(other.options_), space_(std::exchange(other.space_, {})),
           size_(std::exchange(other.size_, 0)) {}
-    SparseVector& operator=(const SparseVector& other) {
+    SparseVector& operator=(const SparseVector& other)
+        requires std::copy_constructible<T>
+    {
         if (this != &other) SparseVector(other).swap(*this);
         return *this;
     }
@@ -175,35 +183,50 @@ public:
         return {};
     }
     /// New elements are copies of `value`; where all of its bytes are zero they are not written.
-    void resize(size_type n, const T& value) {
-        const T copy = value;   // it may be an element
+    void resize(size_type n, const T& value)
+        requires std::copy_constructible<T>
+    {
         const auto old = size_;
+        const bool zero = all_zero(std::as_bytes(std::span(std::addressof(value), 1)));
+        const auto place = place_of(value);
         resize(n);
-        if (n > old && !all_zero(std::as_bytes(std::span(&copy, 1)))) std::fill(begin() + old, end(), copy);
+        if (n > old && !zero) std::uninitialized_fill(elements() + old, elements() + n, found_at(place, value));
     }
 
+    /// Without arguments nothing is written.
     template<class... Args>
         requires std::constructible_from<T, Args...>
     T& emplace_back(Args&&... args) {
-        const T value(std::forward<Args>(args)...);   // the arguments may refer to elements
-        push_back(value);
+        if constexpr (sizeof...(Args) == 0) {
+            resize(size_ + 1);
+        } else if ((size_ + 1) * sizeof(T) > space_.usable) [[unlikely]] {
+            grow_and_emplace(std::forward<Args>(args)...);
+        } else {
+            append(std::forward<Args>(args)...);
+        }
         return back();
     }
-    void push_back(const T& value) {
+    void push_back(const T& value)
+        requires std::copy_constructible<T>
+    {
         if ((size_ + 1) * sizeof(T) > space_.usable) [[unlikely]] {
-            const T copy = value;
+            const auto place = place_of(value);
             or_throw(make_room(size_ + 1), size_ + 1);
-            append(copy);
+            append(found_at(place, value));
         } else {
             append(value);
         }
     }
     void pop_back() noexcept {
         TAMALLOC_ASSERT(size_ > 0);
-        constexpr std::array<std::byte, sizeof(T)> zero{};
-        auto* const element = space_.data + --size_ * sizeof(T);
-        // Invariant V; read first, since its page may be untouched.
-        if (std::memcmp(element, zero.data(), sizeof(T)) != 0) std::memset(element, 0, sizeof(T));
+        if constexpr (sizeof(T) <= 64) {
+            constexpr std::array<std::byte, sizeof(T)> zero{};
+            auto* const element = space_.data + --size_ * sizeof(T);
+            // Invariant V; read first, since its page may be untouched.
+            if (std::memcmp(element, zero.data(), sizeof(T)) != 0) std::memset(element, 0, sizeof(T));
+        } else {
+            shrink_to(size_ - 1);
+        }
     }
     /// Removes all elements and keeps the address space.
     void clear() noexcept { shrink_to(0); }
@@ -211,7 +234,10 @@ public:
     /// Takes address space for n elements. Where that does not fit behind the last one, they move: by page tables where the
     /// source can, else the populated pages are copied.
     void reserve(size_type n) {
-        if (n > capacity()) or_throw(n > max_size() ? too_large() : relocate(n * sizeof(T), n * sizeof(T)), n);
+        if (n <= capacity()) return;
+        if (n > max_size()) detail::throw_length_error();
+        const auto needed = n * sizeof(T);
+        or_throw(relocate(space_.data == nullptr ? first_reservation(needed) : needed, needed), n);
     }
     /// Gives back the address space behind the last element, where the source can.
     void shrink_to_fit() noexcept {
@@ -230,8 +256,7 @@ public:
     /// touched.
     void zero(size_type first, size_type last) noexcept {
         TAMALLOC_ASSERT(first <= last && last <= size_);
-        const auto range = bytes(first, last);
-        if (!range.empty()) detail::zero_pages(source_, range.data(), range.size());
+        if (first != last) zero_bytes(first, last);
     }
     /// Makes all elements T(): zero(0, size()).
     void reset() noexcept { zero(0, size_); }
@@ -250,7 +275,8 @@ public:
         return tamalloc::resident_bytes(std::as_bytes(std::span(*this)));
     }
     /// \returns an input range of std::span<const T>: every element whose bytes are not all zero is in one of them
-    [[nodiscard]] PopulatedView<T> populated() const noexcept { return PopulatedView<T>(std::span(*this)); }
+    [[nodiscard]] PopulatedView<T> populated() const& noexcept { return PopulatedView<T>(std::span(*this)); }
+    PopulatedView<T> populated() const&& = delete;   // of a vector that is gone before it is looked at
     /// \effects calls f(std::span<const T>) for each of these; allocates nothing
     /// \throws what f throws
     template<class F> void for_each_populated(F f) const {
@@ -279,14 +305,6 @@ public:
 
 private:
     [[nodiscard]] T* elements() const noexcept { return reinterpret_cast<T*>(space_.data); }
-    // The bytes of some elements. Behind the last one everything is zero, so its page may go as a whole.
-    [[nodiscard]] std::span<std::byte> bytes(size_type first, size_type last) const noexcept {
-        auto* const end = space_.data + last * sizeof(T);
-        auto* const stop = last == size_ ? std::min(detail::page_ceiling(end), space_.data + space_.usable) : end;
-        return {space_.data + first * sizeof(T), stop};
-    }
-
-    static result<void> too_large() noexcept { return detail::failure(errc::too_large); }
     static void or_throw(const result<void>& done, size_type n) {
         if (done) return;
         if (n > max_size()) detail::throw_length_error();
@@ -295,38 +313,47 @@ private:
 
     // Room for n elements, by what is the least work.
     [[nodiscard]] result<void> make_room(size_type n) noexcept {
-        if (n > max_size()) return too_large();
+        if (n > max_size()) return detail::failure(errc::too_large);
         const auto needed = n * sizeof(T);
         if (needed <= space_.size) return detail::make_usable(source_, space_, needed, options_.commit_chunk);
-        const auto most = std::numeric_limits<difference_type>::max();
-        const auto wanted = space_.data == nullptr ? options_.reserve : 2 * space_.size;
-        return relocate(std::clamp(wanted, needed, static_cast<size_type>(most)), needed);
+        return relocate(space_.data == nullptr ? first_reservation(needed) : at_most_max(2 * space_.size, needed),
+                        needed);
+    }
+    [[nodiscard]] size_type first_reservation(size_type needed) const noexcept {
+        return at_most_max(options_.reserve, needed);
+    }
+    [[nodiscard]] static size_type at_most_max(size_type wanted, size_type needed) noexcept {
+        return std::clamp(wanted, needed, static_cast<size_type>(std::numeric_limits<difference_type>::max()));
     }
 
     // Address space for `wanted` bytes, or at least for `needed`: behind what there is, or elsewhere.
     [[nodiscard]] result<void> relocate(size_type wanted, size_type needed) noexcept {
-        if constexpr (ResizingSource<Source>) {
-            // What is partly inaccessible is more than one mapping, which mremap(2) does not move.
-            if (space_.data != nullptr && space_.usable == space_.size) {
-                for (const auto to : {Source::rounded(wanted), Source::rounded(needed)}) {
-                    auto* moved = space_.data;
-                    if (!source_.extend(space_.data, space_.size, to)) {
-                        if (alignof(T) > Source::granularity()) break;
-                        const auto elsewhere = source_.remap(space_.data, space_.size, to);
-                        if (!elsewhere) continue;
-                        moved = *elsewhere;
-                    }
-                    adopt({moved, to, to});
-                    return {};
-                }
-            }
-        }
+        if (space_.data != nullptr && grow_mapping(Source::rounded(wanted), Source::rounded(needed))) return {};
         const auto fresh = detail::reserve_most(source_, wanted, needed, alignof(T));
         if (!fresh) return unexpected<std::error_code>(fresh.error());
         if (size_ > 0) detail::copy_sparse(std::as_bytes(std::span(*this)), fresh->data);
         if (space_.data != nullptr) source_.unmap(space_.data, space_.size);
         adopt(*fresh);
         return {};
+    }
+    // By page tables; as much of `wanted` as can be had.
+    [[nodiscard]] bool grow_mapping(size_type wanted, size_type needed) noexcept {
+        if constexpr (ResizingSource<Source>) {
+            // What is partly inaccessible is two mappings; mremap(2) takes one.
+            if (!detail::make_usable(source_, space_, space_.size, 0)) return false;
+            for (auto to = wanted;; to = detail::next_smaller<Source>(to, needed)) {
+                auto* moved = space_.data;
+                bool done = source_.extend(space_.data, space_.size, to).has_value();
+                if (!done && alignof(T) <= Source::granularity()) {
+                    const auto remapped = source_.remap(space_.data, space_.size, to);
+                    done = remapped.has_value();
+                    if (done) moved = *remapped;
+                }
+                if (done) adopt({moved, to, to});
+                if (done || to == needed) return done;
+            }
+        }
+        return false;
     }
     void adopt(const detail::Reservation& space) noexcept {
         space_ = space;
@@ -338,18 +365,60 @@ private:
         size_ = 0;
     }
 
-    void append(const T& value) noexcept {
+    // Where a value stands among the elements, if it does: these may move before it is read.
+    [[nodiscard]] size_type place_of(const T& value) const noexcept {
+        const auto offset =
+            reinterpret_cast<std::uintptr_t>(std::addressof(value)) - reinterpret_cast<std::uintptr_t>(space_.data);
+        return offset < size_ * sizeof(T) ? offset / sizeof(T) : elsewhere;
+    }
+    [[nodiscard]] const T& found_at(size_type place, const T& value) const noexcept {
+        return place == elsewhere ? value : elements()[place];
+    }
+    static constexpr auto elsewhere = std::numeric_limits<size_type>::max();
+
+    // \requires the bytes of one more element are usable
+    template<class... Args> void append(Args&&... args) {
         verify_fresh(size_ + 1);
-        ::new (static_cast<void*>(elements() + size_)) T(value);
+        auto* const place = space_.data + size_ * sizeof(T);
+        struct Guard {   // a constructor that throws may have written something: invariant V
+            std::byte* place;
+            ~Guard() {
+                if (place != nullptr) std::memset(place, 0, sizeof(T));
+            }
+        } guard{std::is_nothrow_constructible_v<T, Args...> ? nullptr : place};
+        ::new (static_cast<void*>(place)) T(std::forward<Args>(args)...);
+        guard.place = nullptr;
         ++size_;
+    }
+    // Not inlined, for the sake of the value on the stack.
+    template<class... Args> [[gnu::cold, gnu::noinline]] void grow_and_emplace(Args&&... args) {
+        const auto n = size_ + 1;
+        if constexpr (std::move_constructible<T>) {
+            if (n * sizeof(T) > space_.size) {   // elements may move, to which the arguments may refer
+                T value(std::forward<Args>(args)...);
+                or_throw(make_room(n), n);
+                append(std::move(value));
+                return;
+            }
+        }
+        or_throw(make_room(n), n);
+        append(std::forward<Args>(args)...);
+    }
+
+    // \requires first != last
+    void zero_bytes(size_type first, size_type last) noexcept {
+        auto* const begin = space_.data + first * sizeof(T);
+        auto* end = space_.data + last * sizeof(T);
+        // Behind the last element everything is zero, so its page may go as a whole.
+        if (last == size_) end = std::min(detail::page_ceiling(end), space_.data + space_.usable);
+        detail::zero_pages(source_, begin, static_cast<size_type>(end - begin));
     }
     // Restores invariant V for the elements from n on.
     void shrink_to(size_type n) noexcept {
-        const auto range = bytes(n, size_);
+        const auto size = (size_ - n) * sizeof(T);
+        if (size > options_.scrub_limit) zero_bytes(n, size_);
+        else detail::zero_in_place(space_.data + n * sizeof(T), space_.data + size_ * sizeof(T));
         size_ = n;
-        if (range.empty()) return;
-        if (range.size() > options_.scrub_limit) detail::zero_pages(source_, range.data(), range.size());
-        else detail::zero_in_place(range.data(), range.data() + range.size());
     }
     void verify_fresh([[maybe_unused]] size_type n) const noexcept {
 #if TAMALLOC_VERIFY

@@ -129,7 +129,7 @@ template<class T> constexpr bool zero_initializable() {
 /// effect. Then zeroed storage and start_lifetime_as<T> do what `::new (p) T()` does. (b) is proved by evaluating T() at
 /// compile time; a constructor that asks std::is_constant_evaluated() whether it may behave otherwise breaks (c).
 template<class T>
-concept ZeroInitializable = detail::zero_initializable<T>();
+concept ZeroInitializable = detail::zero_initializable<T>();   // false, but T() is all zero bytes? See enable_zero_init
 
 // Members only, each value-initialised: [complex], [pairs.pair], [tuple.cnstr]; so laid out by libstdc++ and libc++.
 template<class F> inline constexpr bool enable_zero_init<std::complex<F>> = ZeroInitializable<F>;

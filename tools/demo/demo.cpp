@@ -37,9 +37,9 @@ constexpr std::int64_t mib = 1 << 20, gib = 1 << 30, tib = std::int64_t{1} << 40
 template<class Vector> constexpr bool ours = std::is_same_v<Vector, tamalloc::vector<double>>;
 
 bool as_written(const workload::Reading& r) {
-    std::printf("  values: %s were written and %s; of %s others, %s are not zero\n", print::count(r.written).c_str(),
+    std::printf("  values: %s were written and %s; %s others were read, and %s zero\n", print::count(r.written).c_str(),
                 r.sum == r.expected_sum ? "are there" : "ARE NOT THERE", print::count(r.untouched).c_str(),
-                print::count(r.not_zero).c_str());
+                r.not_zero == 0 ? "all are" : "NOT ALL ARE");
     return r.sum == r.expected_sum && r.not_zero == 0;
 }
 
@@ -104,8 +104,7 @@ bool run_sparse_vector() {
     };
     const auto limit = static_cast<std::int64_t>(writes * machine::largest_page()) + mib;
     try {
-        (void)Vector(1).populated();
-        (void)tamalloc::testing::memory_use();
+        rehearse<Vector>();
         std::optional<Vector> v, copy;
         bool good = true;
         print::Table table("tamalloc::SparseVector<double>");
@@ -127,10 +126,9 @@ bool run_sparse_vector() {
             not_zero += (*copy)[i] != 0;
         });
         table.step("destroy both", [&] { v.reset(), copy.reset(); });
-        std::printf(
-            "  values: the copy was %s; %s of %s elements are as they should be; of those reset, %s are not zero\n",
-            equal ? "equal" : "NOT EQUAL", print::count(kept).c_str(), print::count(writes).c_str(),
-            print::count(not_zero).c_str());
+        std::printf("  values: the copy was %s; %s of %s elements are as they should be; those reset are %s\n",
+                    equal ? "equal" : "NOT EQUAL", print::count(kept).c_str(), print::count(writes).c_str(),
+                    not_zero == 0 ? "all zero" : "NOT ALL ZERO");
         if (!good)
             std::printf("  TOO MUCH is committed: the limits are 1 MiB and then %s a vector\n",
                         print::bytes(limit).c_str());
@@ -159,6 +157,8 @@ bool show_processes() {
     }
     const auto shown = static_cast<std::ptrdiff_t>(std::min<std::size_t>(10, all.size()));
     std::ranges::partial_sort(all, all.begin() + shown, std::ranges::greater{}, &tamalloc::ProcessStats::reserved);
+    std::printf(
+        "OOM: the kernel's oom_score; an idle process of usual size has 666, and this program asks for more.\n");
     std::printf("\n%9s %11s %11s %9s %6s   %s\n", "PID", "reserved", "committed", "used", "OOM", "name");
     bool listed_myself = !mine;
     for (const auto& process : std::span(all).first(static_cast<std::size_t>(shown))) {
@@ -223,8 +223,8 @@ bool demonstrate(double comparison_bytes) {
     bool good = run_in_child<std::vector<double>>("std::vector<double>", small);
     good = run_in_child<tamalloc::vector<double>>("tamalloc::vector<double>", small) && good;
 
-    std::printf("\n2. Four times the memory of this machine: n = %s, %s\n", print::count(large).c_str(),
-                bytes(large * sizeof(double)).c_str());
+    std::printf("\n2. Four times the memory of this machine, whatever size was chosen for 1: n = %s, %s\n",
+                print::count(large).c_str(), bytes(large * sizeof(double)).c_str());
     good = run_in_child<tamalloc::vector<double>>("tamalloc::vector<double>", large, true) && good;
     std::printf(
         "Reading an untouched page maps the kernel's shared zero page: page tables grow, committed does not.\n");

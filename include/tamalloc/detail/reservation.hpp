@@ -4,6 +4,7 @@
 //
 //   namespace tamalloc::detail {
 //     struct Reservation;
+//     template<PageSource S> std::size_t next_smaller(std::size_t size, std::size_t least);
 //     template<PageSource S> result<Reservation> reserve_most(const S&, std::size_t most, std::size_t least, std::size_t align);
 //     template<PageSource S> result<void> make_usable(const S&, Reservation&, std::size_t n, std::size_t chunk);
 //     template<PageSource S> void zero_pages(const S&, std::byte* p, std::size_t n);
@@ -25,27 +26,49 @@ struct Reservation {
     std::size_t size = 0, usable = 0;   // bytes, multiples of the granularity
 };
 
+/// What to ask for after `size` was refused: half as much beyond `least`, which is reached in the end. So what grows by a
+/// factor still does where doubling is refused.
+template<PageSource Source>
+[[nodiscard]] std::size_t next_smaller(std::size_t size, std::size_t least, std::size_t divisor = 2) noexcept {
+    return std::max(least, std::min(Source::rounded(least + (size - least) / divisor), size - Source::granularity()));
+}
+
+// Reserved and then made usable as far as needed, where the source can: so that no more is charged, or locked by
+// mlockall(2), than is used. Mapped where it cannot, or where the number of mappings has no room for two.
+template<PageSource Source>
+[[nodiscard]] result<Reservation> reserve_exactly(const Source& source, std::size_t size, std::size_t least,
+                                                  std::size_t align) noexcept {
+    if constexpr (ReservingSource<Source>) {
+        const auto space = source.reserve(size, align);
+        if (!space) return unexpected<std::error_code>(space.error());
+        if (source.commit(*space, least)) return Reservation{*space, size, least};
+        source.unmap(*space, size);
+        size = least;
+    }
+    const auto block = source.map(size, align);
+    if (!block) return unexpected<std::error_code>(block.error());
+    return Reservation{*block, size, size};
+}
+
 /// \requires 0 < least <= most <= PTRDIFF_MAX, align a power of two
-/// \returns `most` bytes or, where the system refuses, half of it, and again, down to `least`, which are usable in any case;
-/// to be freed with unmap(data, size). Where the source charges what it maps (vm.overcommit_memory = 2, or
-/// Charge::accounted) and can reserve, the rest is address space only.
+/// \returns a reservation of `most` bytes, of which `least` are usable; to be freed with unmap(data, size). Where that is
+/// refused address space is short: then an eighth of what could be had, since malloc and threads need some, too; down to
+/// `least`.
 /// \errors what the source says to the last attempt
 /// \commits no
 template<PageSource Source>
 [[nodiscard]] result<Reservation> reserve_most(const Source& source, std::size_t most, std::size_t least,
                                                std::size_t align) noexcept {
     least = Source::rounded(least);
-    for (std::size_t size = std::max(Source::rounded(most), least);;
-         size = std::max(Source::rounded(size / 2), least)) {
-        const auto block = source.map(size, align);
-        if (block) return Reservation{*block, size, size};
-        if constexpr (ReservingSource<Source>) {
-            if (const auto space = source.reserve(size, align)) {
-                if (source.commit(*space, least)) return Reservation{*space, size, least};
-                source.unmap(*space, size);
-            }
+    most = std::max(Source::rounded(most), least);
+    for (auto size = most;;) {
+        auto space = reserve_exactly(source, size, least, align);
+        if (space && size < most && size > least) {
+            source.unmap(space->data, space->size);
+            space = reserve_exactly(source, next_smaller<Source>(size, least, 8), least, align);
         }
-        if (size == least) return unexpected<std::error_code>(block.error());
+        if (space || size == least) return space;
+        size = next_smaller<Source>(size, least);
     }
 }
 

@@ -21,7 +21,9 @@ namespace tamalloc::inline TAMALLOC_ABI::detail {
 inline void verify_zero(const void* p, std::size_t n, const char* where) noexcept {
     if (all_zero({static_cast<const std::byte*>(p), n})) return;
     std::fprintf(
-        stderr, "tamalloc: %zu bytes at %p were believed zero and are not: the container bypassed construct()? In %s\n",
+        stderr,
+        "tamalloc: %zu bytes at %p were believed zero and are not. Did the container bypass construct(), or the "
+        "source or resource hand out dirty memory? In %s\n",
         n, p, where);
     std::abort();
 }

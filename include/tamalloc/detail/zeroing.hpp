@@ -17,7 +17,8 @@
 namespace tamalloc::inline TAMALLOC_ABI::detail {
 
 /// Makes [first, last) read zero.
-/// \commits no: each page is read first, and written only where it has something other than zero
+/// \commits no: each page is read first, and written only where it has something other than zero; what is in swap space
+/// comes back in for that
 inline void zero_in_place(std::byte* first, std::byte* last) noexcept {
     while (first != last) {
         auto* const stop = std::min(page_floor(first) + page_size(), last);
