@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A directory that reads like /proc, with processes of any kind, page size and number.
+// A directory that reads like /proc, with processes of any kind and number.
 //
 //   namespace support {
 //     struct FakeProcess;   // what the files of one say
@@ -29,15 +29,15 @@ struct FakeProcess {
     char state = 'S';
     int parent = 1;
     unsigned uid = 1000;
-    unsigned flags = 0x400000;   // PF_RANDOMIZE
-    std::uint64_t page_kib = 4;
-    std::uint64_t pages = 1000, resident = 250;   // peaks are 5 and 7 pages above
+    unsigned flags = 0x400000;                    // PF_RANDOMIZE
+    std::uint64_t pages = 1000, resident = 250;   // of 4 KiB; peaks are 5 and 7 pages above
     std::uint64_t swap_kib = 12, page_tables_kib = 48;
     int oom_score = 666, oom_score_adj = 0;
     std::uint64_t start_ticks = 12345;
     int thread_of = 0;    // not 0: the id is that of a thread of this process
     std::string groups;   // supplementary ones
     bool memory = true;   // false: kernel threads and zombies
+    int threads = 1;
 
     static FakeProcess kernel_thread() {
         FakeProcess p;
@@ -62,11 +62,6 @@ struct FakeProcess {
         return text + "\n";
     }
 
-    [[nodiscard]] std::string statm() const {
-        if (!memory) return "0 0 0 0 0 0 0\n";
-        return std::to_string(pages) + " " + std::to_string(resident) + " 396 5 0 123 0\n";
-    }
-
     [[nodiscard]] std::string status(int pid) const {
         std::string escaped;   // fs/proc/array.c: newline and backslash, nothing else
         for (const char c : name) escaped += c == '\n' ? "\\n" : c == '\\' ? "\\\\" : std::string(1, c);
@@ -81,17 +76,18 @@ struct FakeProcess {
                     " kB\n";
         };
         if (memory) {
-            line("VmPeak", (pages + 5) * page_kib);
-            line("VmSize", pages * page_kib);
+            line("VmPeak", (pages + 5) * 4);
+            line("VmSize", pages * 4);
             line("VmLck", 0);
             line("VmPin", 0);
-            line("VmHWM", (resident + 7) * page_kib);
-            line("VmRSS", resident * page_kib);
+            line("VmHWM", (resident + 7) * 4);
+            line("VmRSS", resident * 4);
             line("RssAnon", 112);
             line("VmPTE", page_tables_kib);
             line("VmSwap", swap_kib);
         }
-        return text + "Threads:\t1\nSigQ:\t0/96365\nCpus_allowed:\t" + std::string(2000, 'f') + "\n";
+        return text + "Threads:\t" + std::to_string(threads) + "\nSigQ:\t0/96365\nCpus_allowed:\t" +
+               std::string(2000, 'f') + "\n";
     }
 };
 
@@ -128,15 +124,21 @@ public:
         const std::filesystem::path directory = std::to_string(pid);
         std::filesystem::create_directory(root / directory);
         write(directory / "stat", process.stat(pid));
-        write(directory / "statm", process.statm());
         write(directory / "status", process.status(pid));
         write(directory / "oom_score", std::to_string(process.oom_score) + "\n");
         write(directory / "oom_score_adj", std::to_string(process.oom_score_adj) + "\n");
         return directory;
     }
+    [[nodiscard]] std::filesystem::path add_thread(int pid, int id, FakeProcess process = {}) const {
+        const auto directory = std::filesystem::path(std::to_string(pid)) / "task" / std::to_string(id);
+        std::filesystem::create_directories(root / directory);
+        process.thread_of = pid;
+        write(directory / "status", process.status(id));
+        return directory;
+    }
 
     [[nodiscard]] tamalloc::detail::Procfs open(const tamalloc::detail::ProcUnits& units = {
-                                                    .page_bytes = 4096, .ticks_per_second = 100}) const {
+                                                    .ticks_per_second = 100}) const {
         return std::move(tamalloc::detail::Procfs::open(root.c_str(), units).value());
     }
 

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <iomanip>
 #include <locale>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tamalloc/stats.hpp"
 
@@ -86,6 +88,40 @@ TEST_CASE("a name is shown without anything that a terminal would obey") {
     CHECK(quoted("\xe2\x82x") == "\"\\xe2\\x82x\"");
 }
 
+TEST_CASE("a name is shown without what a reader would not see or read in another order") {
+    const auto escaped = [](std::string_view name) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        std::string all;
+        for (const char c : name) {
+            const auto byte = static_cast<unsigned char>(c);
+            all.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+        }
+        return "\"" + all + "\"";
+    };
+    const auto utf8 = [](std::uint32_t c) {
+        const auto tail = [c](unsigned shift) { return static_cast<char>(0x80 | (c >> shift & 0x3f)); };
+        if (c < 0x800) return std::string{static_cast<char>(0xc0 | c >> 6), tail(0)};
+        if (c < 0x10000) return std::string{static_cast<char>(0xe0 | c >> 12), tail(6), tail(0)};
+        return std::string{static_cast<char>(0xf0 | c >> 18), tail(12), tail(6), tail(0)};
+    };
+    for (const auto c : std::initializer_list<std::uint32_t>{
+             0x80,   0x9f,   0xad,   0x61c,  0x180e, 0x200b, 0x200f,  0x2028,   0x202e,   0x2060,
+             0x206f, 0xd800, 0xdfff, 0xfeff, 0xfff0, 0xffff, 0xe0000, 0x10ffff, 0x110000, 0x1fffff}) {
+        CAPTURE(c);
+        CHECK(detail::quoted(utf8(c)) == escaped(utf8(c)));
+    }
+    for (const auto c : std::initializer_list<std::uint32_t>{
+             0xa0,   0xac,   0xae,  0x61b, 0x61d,  0x180d, 0x180f, 0x200a, 0x2010, 0x2027,  0x202f,
+             0x205f, 0x2070, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfefe, 0xff00, 0xffef, 0x10000, 0xdffff}) {
+        CAPTURE(c);
+        CHECK(detail::quoted(utf8(c)) == "\"" + utf8(c) + "\"");
+    }
+    for (const std::string_view name : {"\xf0\x8f\xbf\xbf", "\xf8\x88\x80\x80\x80", "\xfe", "\x80", "\xe2\x82"})
+        CHECK(detail::quoted(name) == escaped(name));
+    CHECK(detail::quoted("x\xe2\x80\xae"
+                         "001") == "\"x\\xe2\\x80\\xae001\"");
+}
+
 TEST_CASE("no byte that a name may hold reaches the text as a control character") {
     for (int a = 1; a < 256; ++a)
         for (int b = 1; b < 256; ++b) {
@@ -150,4 +186,13 @@ TEST_CASE("std::format gives the same and takes the options of strings") {
     CHECK(std::format("{}", tamalloc::SystemStats{}) == text(tamalloc::SystemStats{}));
     CHECK(std::format("{}", tamalloc::ProcessDetail{}) == text(tamalloc::ProcessDetail{}));
 }
+
+#ifdef __cpp_lib_format_ranges
+TEST_CASE("a range of records is formatted without quoting the lines") {
+    auto stats = example();
+    stats.filled = StatsField::identity;
+    CHECK(std::format("{}", std::vector{stats, stats}) ==
+          "[pid 42 \"node\" of uid 1000, parent 7, pid 42 \"node\" of uid 1000, parent 7]");
+}
+#endif
 #endif

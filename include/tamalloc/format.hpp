@@ -7,10 +7,13 @@
 //   }
 //   template<> struct std::formatter<tamalloc::ProcessStats>;          // takes the options of strings
 //
-// A process may call itself anything: what a terminal could take for a command is shown as \xNN. The text is not an
+// A process may call itself anything: what a terminal could take for a command, and what a reader would not see, is
+// shown as \xNN. The text is not an
 // interface to parse. "committed" is RSS there, too, and not Linux's Committed_AS, which is called charged.
 #pragma once
+#include <algorithm>      // std::ranges::none_of
 #include <array>          // std::array
+#include <bit>            // std::countl_one
 #include <charconv>       // std::to_chars
 #include <cstddef>        // std::size_t
 #include <cstdint>        // std::uint64_t
@@ -51,32 +54,41 @@ namespace detail {
     return with_one_digit(static_cast<double>(ns) / 1e9) + " s";
 }
 
-/// \returns the length of the printable character that the text starts with; 0 when there is none: a control character,
-/// also one of U+0080 to U+009F, or no valid UTF-8 (Unicode, table 3-7)
-[[nodiscard]] constexpr std::size_t printable_prefix(std::string_view text) noexcept {
-    const auto byte = [text](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned>(static_cast<unsigned char>(text[i])) : 0U;
+// What shows nothing, shows what follows differently, or is no character: controls, soft hyphen, zero width, separators
+// and directions of text, surrogates, interlinear and other specials, tags; and what UTF-8 could hold above U+10FFFF.
+[[nodiscard]] constexpr bool is_printable(std::uint32_t c) noexcept {
+    struct Range {
+        std::uint32_t first, last;
     };
-    const auto in = [](unsigned value, unsigned least, unsigned most) { return least <= value && value <= most; };
-    const unsigned lead = byte(0);
-    if (in(lead, 0x20, 0x7e)) return 1;
-    if (!in(lead, 0xc2, 0xf4)) return 0;
-    std::size_t length = 2;
-    if (lead >= 0xe0) length = 3;
-    if (lead >= 0xf0) length = 4;
-    unsigned least = 0x80, most = 0xbf;   // of the second byte
-    switch (lead) {
-    case 0xc2:   // below: control characters
-    case 0xe0: least = 0xa0; break;
-    case 0xed: most = 0x9f; break;
-    case 0xf0: least = 0x90; break;
-    case 0xf4: most = 0x8f; break;
-    default: break;
+    constexpr std::array<Range, 12> hidden{{{0, 0x1f},
+                                            {0x7f, 0x9f},
+                                            {0xad, 0xad},
+                                            {0x61c, 0x61c},
+                                            {0x180e, 0x180e},
+                                            {0x200b, 0x200f},
+                                            {0x2028, 0x202e},
+                                            {0x2060, 0x206f},
+                                            {0xd800, 0xdfff},
+                                            {0xfeff, 0xfeff},
+                                            {0xfff0, 0xffff},
+                                            {0xe0000, 0x1fffff}}};
+    return std::ranges::none_of(hidden, [c](Range r) { return r.first <= c && c <= r.last; });
+}
+
+/// \returns the length of the printable character that the text starts with; 0: another, or no valid UTF-8
+/// \requires the text is not empty
+[[nodiscard]] constexpr std::size_t printable_prefix(std::string_view text) noexcept {
+    constexpr std::array<std::uint32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};   // by length: what is not overlong
+    const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const auto ones = static_cast<std::size_t>(std::countl_one(byte(0)));
+    const std::size_t length = ones == 0 ? 1 : ones;
+    if (ones == 1 || ones > 4 || length > text.size()) return 0;
+    std::uint32_t c = byte(0) & (0xffU >> ones);
+    for (std::size_t i = 1; i < length; ++i) {
+        if (byte(i) >> 6 != 2) return 0;
+        c = c << 6 | (byte(i) & 0x3fU);
     }
-    if (!in(byte(1), least, most)) return 0;
-    for (std::size_t i = 2; i < length; ++i)
-        if (!in(byte(i), 0x80, 0xbf)) return 0;
-    return length;
+    return c >= least[length] && is_printable(c) ? length : 0;
 }
 
 /// \returns the text in quotes; unambiguous, and harmless to a terminal
@@ -143,10 +155,16 @@ inline std::ostream& operator<<(std::ostream& out, const SystemStats& s) { retur
 #ifdef __cpp_lib_format
 namespace detail {
 
-template<class T> struct LineFormatter : std::formatter<std::string_view> {
+// A member, not a base: without set_debug_format, ranges of lines do not quote them.
+template<class T> class LineFormatter {
+public:
+    constexpr auto parse(std::format_parse_context& context) { return line_.parse(context); }
     template<class Context> auto format(const T& value, Context& context) const {
-        return std::formatter<std::string_view>::format(describe(value), context);
+        return line_.format(describe(value), context);
     }
+
+private:
+    std::formatter<std::string_view> line_;
 };
 
 }   // namespace detail

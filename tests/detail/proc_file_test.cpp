@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -12,6 +13,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -89,7 +91,7 @@ TEST_CASE("a file of one line is read whole or not at all") {
 
 TEST_CASE("lines come out whole whatever their lengths and only those longer than the buffer are cut") {
     const FakeProc proc;
-    for (const std::size_t length : {0U, 1U, 4000U, 4094U, 4095U, 4096U, 4097U, 8191U, 8192U, 8193U, 700'000U}) {
+    for (const std::size_t length : {0U, 1U, 2000U, 2046U, 2047U, 2048U, 2049U, 4095U, 4096U, 4097U, 700'000U}) {
         CAPTURE(length);
         const std::string odd(length, 'x');
         std::string text = "first\n";
@@ -98,14 +100,14 @@ TEST_CASE("lines come out whole whatever their lengths and only those longer tha
         std::error_code error;
         const auto lines = lines_of(proc, "lines", error);
         CHECK_FALSE(error);
-        const auto cut = odd.substr(0, 4096);
+        const auto cut = odd.substr(0, 2048);
         CHECK(lines == std::vector<std::string>{"first", cut, "second", cut, "", "third"});
     }
 }
 
 TEST_CASE("a last line without its end is an error short or long") {
     const FakeProc proc;
-    for (const std::size_t length : {1U, 4095U, 4096U, 10'000U}) {
+    for (const std::size_t length : {1U, 2047U, 2048U, 10'000U}) {
         CAPTURE(length);
         proc.write("lines", "first\n" + std::string(length, 'x'));
         std::error_code error;
@@ -144,6 +146,51 @@ TEST_CASE("figures are found at the start of lines only and kB are bytes") {
     }
 }
 
+TEST_CASE("a figure that reaches the end of the buffer is malformed since it may go on") {
+    const FakeProc proc;
+    constexpr std::size_t buffer = 2048;
+    for (const std::string tail : {"1000", "1000 kB"})
+        for (std::size_t blanks = buffer - 20; blanks < buffer + 20; ++blanks) {
+            const bool kib = tail.size() > 4;
+            std::array<detail::Figure, 2> figures{{{"Uid:", kib}, {"Threads:"}}};
+            proc.write("figures", "Uid:" + std::string(blanks, ' ') + tail + "\nThreads:\t1\n");
+            const auto error = detail::read_figures({AT_FDCWD, (proc.root / "figures").c_str(), 0}, figures);
+            CAPTURE(blanks);
+            const bool fits = 4 + blanks + tail.size() < buffer;
+            CHECK(error == (fits ? std::error_code() : make_error_code(tamalloc::errc::malformed_procfs)));
+            if (!error) CHECK(figures[0].value == (kib ? 1000 * 1024 : 1000));
+        }
+    std::array<detail::Figure, 1> figures{{{"Uid:"}}};
+    proc.write("figures", "Uid:\t1000\t" + std::string(10'000, '1') + "\n");   // what is cut is not the figure
+    CHECK_FALSE(detail::read_figures({AT_FDCWD, (proc.root / "figures").c_str(), 0}, figures));
+    CHECK(figures[0].value == 1000);
+}
+
+TEST_CASE("the entries named by ids are found whatever else is there and until one is enough") {
+    const FakeProc proc;
+    constexpr int count = 1000;
+    for (int id = 1; id <= count; ++id) proc.write(std::to_string(id), "");
+    for (const std::string name : {"0", "-1", "12x", "x12", "99999999999", "+5"}) proc.write(name, "");
+    const detail::Descriptor directory(AT_FDCWD, proc.root.c_str(), O_DIRECTORY);
+    std::vector<pid_t> ids;
+    CHECK_FALSE(detail::for_each_id(directory.get(), [&](pid_t id) {
+        ids.push_back(id);
+        return true;
+    }));
+    std::ranges::sort(ids);
+    CHECK(ids.size() == count);
+    CHECK(ids.front() == 1);
+    CHECK(ids.back() == count);
+    CHECK(std::ranges::adjacent_find(ids) == ids.end());
+    const detail::Descriptor again(AT_FDCWD, proc.root.c_str(), O_DIRECTORY);
+    int calls = 0;
+    CHECK_FALSE(detail::for_each_id(again.get(), [&](pid_t) { return ++calls < 3; }));
+    CHECK(calls == 3);
+    CHECK(detail::for_each_id(-1, [](pid_t) { return true; }) == std::errc::bad_file_descriptor);
+    CHECK(std::string(detail::name_of(2147483647).data()) == "2147483647");
+    CHECK(std::string(detail::name_of(-2147483647 - 1).data()) == "-2147483648");
+}
+
 TEST_CASE("signals interrupt neither opening nor reading") {
     const FakeProc proc;
     const auto fifo = proc.root / "fifo";
@@ -178,7 +225,7 @@ TEST_CASE("signals interrupt neither opening nor reading") {
 TEST_CASE("a descriptor is closed once and not inherited by programs") {
     const auto before = support::open_descriptors();
     {
-        detail::Descriptor file(AT_FDCWD, "/proc/self/statm", 0);
+        detail::Descriptor file(AT_FDCWD, "/proc/self/stat", 0);
         CHECK((::fcntl(file.get(), F_GETFD) & FD_CLOEXEC) != 0);
         const detail::Descriptor moved(std::move(file));
         CHECK(file.error() == EBADF);   // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move): what it is now

@@ -10,11 +10,14 @@
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "fake_proc.hpp"
 
@@ -26,7 +29,7 @@ using tamalloc::StatsField;
 
 namespace {
 
-constexpr std::array<const char*, 5> all_files{"stat", "statm", "status", "oom_score", "oom_score_adj"};
+constexpr std::array<const char*, 4> all_files{"stat", "status", "oom_score", "oom_score_adj"};
 
 // Every combination of groups, none as well.
 template<class F> void for_each_fields(F f) {
@@ -37,14 +40,14 @@ template<class F> void for_each_fields(F f) {
 }
 
 // Of the groups that are filled; the others must be 0.
-void check_equal(const tamalloc::ProcessStats& stats, const FakeProcess& process, std::uint64_t page_bytes) {
+void check_equal(const tamalloc::ProcessStats& stats, const FakeProcess& process) {
     const auto filled = [&](StatsField group, std::uint64_t value) {
         return detail::wants(stats.filled, group) ? value : 0;
     };
-    CHECK(stats.reserved == filled(StatsField::memory, process.pages * page_bytes));
-    CHECK(stats.committed == filled(StatsField::memory, process.resident * page_bytes));
-    CHECK(stats.peak_reserved == filled(StatsField::detail, (process.pages + 5) * page_bytes));
-    CHECK(stats.peak == filled(StatsField::detail, (process.resident + 7) * page_bytes));
+    CHECK(stats.reserved == filled(StatsField::memory, process.pages * 4096));
+    CHECK(stats.committed == filled(StatsField::memory, process.resident * 4096));
+    CHECK(stats.peak_reserved == filled(StatsField::detail, (process.pages + 5) * 4096));
+    CHECK(stats.peak == filled(StatsField::detail, (process.resident + 7) * 4096));
     CHECK(stats.swap == filled(StatsField::detail, process.swap_kib * 1024));
     CHECK(stats.page_tables == filled(StatsField::detail, process.page_tables_kib * 1024));
     CHECK(static_cast<unsigned>(stats.parent) == filled(StatsField::identity, static_cast<unsigned>(process.parent)));
@@ -68,18 +71,15 @@ TEST_CASE("each group is read when asked for and the others are 0 or right") {
         const auto stats = proc.open().process_stats(77, fields).value();
         CHECK(stats.pid == 77);
         CHECK((stats.filled & fields) == fields);
-        check_equal(stats, process, 4096);
+        check_equal(stats, process);
     });
 }
 
 TEST_CASE("a group reads no other files than it says") {
     const FakeProc proc;
     const auto process = proc.add(77);
-    for (const std::string file : {"stat", "status", "oom_score", "oom_score_adj"})
-        proc.write(process / file, "garbage\n");
+    for (const std::string file : {"stat", "oom_score", "oom_score_adj"}) proc.write(process / file, "garbage\n");
     CHECK(proc.open().process_stats(77, StatsField::memory).value().reserved == 4096 * 1000);
-    proc.write(process / "status", FakeProcess().status(77));
-    proc.write(process / "statm", "garbage\n");
     CHECK(proc.open().process_stats(77, StatsField::detail).value().peak == 4096 * 257);
     proc.write(process / "stat", FakeProcess().stat(77));
     CHECK(proc.open().process_stats(77, StatsField::memory | StatsField::identity).value().name() == "sleep");
@@ -95,7 +95,7 @@ TEST_CASE("a name may hold anything") {
         const FakeProc proc;
         (void)proc.add(77, process);
         for_each_fields(
-            [&](StatsField fields) { check_equal(proc.open().process_stats(77, fields).value(), process, 4096); });
+            [&](StatsField fields) { check_equal(proc.open().process_stats(77, fields).value(), process); });
     }
 }
 
@@ -107,16 +107,10 @@ TEST_CASE("a name is cut at 15 bytes") {
     CHECK(proc.open().process_stats(77, StatsField::identity).value().name() == "kworker-of-a-lo");
 }
 
-TEST_CASE("pages of 64 KiB and other ticks count as such") {
-    FakeProcess process;
-    process.page_kib = 64;
+TEST_CASE("other ticks count as such") {
     const FakeProc proc;
-    (void)proc.add(77, process);
-    for_each_fields([&](StatsField fields) {
-        const auto procfs = proc.open({.page_bytes = 65536, .ticks_per_second = 100});
-        check_equal(procfs.process_stats(77, fields).value(), process, 65536);
-    });
-    const auto procfs = proc.open({.page_bytes = 65536, .ticks_per_second = 1024});
+    (void)proc.add(77);
+    const auto procfs = proc.open({.ticks_per_second = 1024});
     CHECK(procfs.process_stats(77, StatsField::identity).value().start_ns == 12'055'664'062);   // 12345/1024 s
 }
 
@@ -128,8 +122,7 @@ TEST_CASE("128 TiB of address space are 128 TiB") {
     process.start_ticks = 100ULL * 86400 * 36500;   // a century
     const FakeProc proc;
     (void)proc.add(77, process);
-    for_each_fields(
-        [&](StatsField fields) { check_equal(proc.open().process_stats(77, fields).value(), process, 4096); });
+    for_each_fields([&](StatsField fields) { check_equal(proc.open().process_stats(77, fields).value(), process); });
 }
 
 TEST_CASE("a status as long as that of a user in 65536 groups is read to where the figures stand") {
@@ -137,7 +130,7 @@ TEST_CASE("a status as long as that of a user in 65536 groups is read to where t
     for (int group = 0; group < 65536; ++group) process.groups += std::to_string(1'000'000'000 + group) + " ";
     const FakeProc proc;
     (void)proc.add(77, process);
-    check_equal(proc.open().process_stats(77, StatsField::all).value(), process, 4096);
+    check_equal(proc.open().process_stats(77, StatsField::all).value(), process);
 }
 
 TEST_CASE("a kernel thread is none whatever is asked") {
@@ -163,30 +156,92 @@ TEST_CASE("a zombie has 0 bytes and is no error") {
     CHECK(detail.pss == 0);
 }
 
-TEST_CASE("the id of a thread is no process where that can be told") {
+TEST_CASE("the id of a thread is no process whatever is asked") {
     FakeProcess process;
     process.thread_of = 70;
     const FakeProc proc;
     (void)proc.add(77, process);
-    CHECK(proc.open().process_stats(77, StatsField::identity).error() == errc::no_such_process);
-    CHECK(proc.open().process_stats(77, StatsField::detail).error() == errc::no_such_process);
-    CHECK(proc.open().process_stats(77, StatsField::all).error() == errc::no_such_process);
-    CHECK(proc.open().process_stats(77, StatsField::memory).value().reserved == 4096 * 1000);
+    for_each_fields(
+        [&](StatsField fields) { CHECK(proc.open().process_stats(77, fields).error() == errc::no_such_process); });
+    CHECK(proc.open().process_detail(77).error() == errc::no_such_process);
+}
+
+TEST_CASE("the memory of a process whose main thread has ended is that of its other threads") {
+    auto process = FakeProcess::zombie();
+    process.threads = 4;
+    FakeProcess thread;
+    thread.parent = 12;   // the main thread says this
+    const FakeProc proc;
+    (void)proc.add(77, process);
+    (void)proc.add_thread(77, 77, process);
+    std::filesystem::remove(proc.root / proc.add_thread(77, 78) / "status");   // ends meanwhile
+    (void)proc.add_thread(77, 79, process);                                    // has ended
+    const auto last = proc.add_thread(77, 80, thread);
+    FakeProcess expected;
+    for_each_fields([&](StatsField fields) {
+        const auto stats = proc.open().process_stats(77, fields).value();
+        CHECK((stats.filled & fields) == fields);
+        CHECK(stats.committed == 250 * 4096);
+        check_equal(stats, expected);
+    });
+    CHECK(proc.open().process_detail(77).error() == errc::unsupported);
+    proc.write(last / "status", "garbage\n");
+    CHECK(proc.open().process_stats(77, StatsField::memory).error() == errc::malformed_procfs);
+    std::filesystem::remove_all(proc.root / last);
+    CHECK(proc.open().process_stats(77, StatsField::memory).value().reserved == 0);   // all have ended
+    std::filesystem::remove_all(proc.root / "77" / "task");
+    CHECK(proc.open().process_stats(77, StatsField::memory).value().reserved == 0);
 }
 
 TEST_CASE("a process that ends between two of its files is gone and never half a record") {
-    for (const std::string file : all_files) {
+    for (const std::string file : {"stat", "status"}) {
         CAPTURE(file);
         const FakeProc proc;
-        std::filesystem::remove(proc.root / proc.add(77) / file);
+        const auto process = proc.add(77);
+        for (const std::string other : all_files)
+            if (file == "stat" || other != "stat") std::filesystem::remove(proc.root / process / other);
         bool missed = false;
         for_each_fields([&](StatsField fields) {
             const auto stats = proc.open().process_stats(77, fields);
-            if (stats) return check_equal(*stats, FakeProcess(), 4096);
+            if (stats) return check_equal(*stats, FakeProcess());
             CHECK(stats.error() == errc::no_such_process);
             missed = true;
         });
         CHECK(missed);
+    }
+}
+
+TEST_CASE("a process that becomes a zombie before its score is read is a zombie altogether") {
+    const FakeProc proc;
+    const auto process = proc.add(77);
+    const auto fifo = proc.root / process / "oom_score";
+    std::filesystem::remove(fifo);
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    std::thread kernel([&] {
+        std::ofstream score(fifo);   // waits for the reader
+        proc.write(process / "status", FakeProcess::zombie().status(77));
+        score << "0\n";
+    });
+    const auto stats = proc.open().process_stats(77, StatsField::all);
+    const detail::Descriptor release(AT_FDCWD, fifo.c_str(), O_NONBLOCK);   // a writer that nobody waited for
+    kernel.join();
+    CHECK(stats.value().filled == StatsField::all);
+    CHECK(stats->reserved + stats->committed + stats->peak_reserved + stats->peak + stats->page_tables == 0);
+    CHECK(stats->oom_score == 0);
+    CHECK(stats->name() == "sleep");
+}
+
+TEST_CASE("where a kernel keeps no oom scores that group is not said to be filled") {
+    for (const std::string file : {"oom_score", "oom_score_adj"}) {
+        CAPTURE(file);
+        const FakeProc proc;
+        std::filesystem::remove(proc.root / proc.add(77) / file);
+        for_each_fields([&](StatsField fields) {
+            const auto stats = proc.open().process_stats(77, fields).value();
+            CHECK_FALSE(detail::wants(stats.filled, StatsField::oom));
+            CHECK((stats.filled | StatsField::oom) == (stats.filled | StatsField::oom | fields));
+            check_equal(stats, FakeProcess());
+        });
     }
 }
 
@@ -206,9 +261,7 @@ TEST_CASE("a file cut off anywhere gives an error or the right figures") {
             for (const auto fields : {StatsField::memory, StatsField::detail, StatsField::oom, StatsField::all}) {
                 const auto stats = procfs.process_stats(77, fields);
                 if (stats) {
-                    // A status that ends before its lines of memory is that of a zombie.
-                    const bool zombie = file == "status" && stats->reserved == 0;
-                    if (!zombie) check_equal(*stats, process, 4096);
+                    check_equal(*stats, process);
                 } else {
                     CHECK(stats.error() == errc::malformed_procfs);
                     missed = true;
@@ -229,15 +282,6 @@ TEST_CASE("garbage is malformed_procfs and so is what does not fit") {
     const struct {
         std::string file, text;
     } cases[] = {
-        {"statm", "\n"},
-        {"statm", "garbage\n"},
-        {"statm", "1000\n"},
-        {"statm", "1000 -1 0 0 0 0 0\n"},
-        {"statm", "1000 250x 0\n"},
-        {"statm", "18446744073709551616 1 0 0 0 0 0\n"},   // 2^64 pages
-        {"statm", "18446744073709551615 1 0 0 0 0 0\n"},   // fits, but not in bytes
-        {"statm", "1 4503599627370496 0 0 0 0 0\n"},       // 2^52 pages
-        {"statm", std::string(5000, '1') + "\n"},
         {"stat", "\n"},
         {"stat", "77 sleep S 1\n"},
         {"stat", "77 )sleep( S 1\n"},
@@ -249,6 +293,8 @@ TEST_CASE("garbage is malformed_procfs and so is what does not fit") {
         {"status", with(status, "Tgid:\t77\n", "")},
         {"status", with(status, "PPid:\t1\n", "")},
         {"status", with(status, "Uid:", "uid:")},
+        {"status", with(status, "Threads:", "threads:")},
+        {"status", with(status, "Tgid:\t77", "Tgid:\t4294967373")},   // 77 + 2^32
         {"status", with(status, "VmRSS:", "vmRSS:")},
         {"status", with(status, "VmSize:", "vmSize:")},
         {"status", with(status, "4000 kB", "18446744073709551615 kB")},
@@ -267,8 +313,7 @@ TEST_CASE("garbage is malformed_procfs and so is what does not fit") {
         CAPTURE(text.substr(0, 100));
         const FakeProc proc;
         proc.write(proc.add(77) / file, text);
-        const auto fields = file == "statm" ? StatsField::memory : StatsField::all;
-        const auto stats = proc.open().process_stats(77, fields);
+        const auto stats = proc.open().process_stats(77, StatsField::all);
         REQUIRE_FALSE(stats.has_value());
         CHECK(stats.error() == errc::malformed_procfs);
     }
@@ -283,7 +328,19 @@ TEST_CASE("where a sandbox tells no peaks and no swap that group is not said to 
     proc.write(proc.add(77) / "status", text);
     const auto stats = proc.open().process_stats(77, StatsField::all).value();
     CHECK(stats.filled == (StatsField::memory | StatsField::identity | StatsField::oom));
-    check_equal(stats, usual, 4096);
+    check_equal(stats, usual);
+}
+
+TEST_CASE("peaks without the sizes they are of are not believed") {
+    const FakeProcess usual;
+    auto text = usual.status(77);
+    for (const std::string_view key : {"VmSize:", "VmRSS:"})
+        text.erase(text.find(key), text.find('\n', text.find(key)) + 1 - text.find(key));
+    const FakeProc proc;
+    proc.write(proc.add(77) / "status", text);
+    const auto stats = proc.open().process_stats(77, StatsField::all).value();
+    CHECK(stats.filled == (StatsField::memory | StatsField::identity | StatsField::oom));
+    CHECK(stats.reserved + stats.committed + stats.peak_reserved + stats.peak + stats.swap + stats.page_tables == 0);
 }
 
 TEST_CASE("what smaps_rollup says") {
@@ -302,7 +359,7 @@ TEST_CASE("what smaps_rollup says") {
     CHECK(detail.anon_huge == 2048 * 1024);
     CHECK(detail.base.pid == 77);
     CHECK(detail.base.filled == StatsField::all);
-    check_equal(detail.base, FakeProcess(), 4096);
+    check_equal(detail.base, FakeProcess());
     for (std::size_t size = 0; size < rollup.find("AnonHugePages"); size += 7) {
         CAPTURE(size);
         proc.write(process / "smaps_rollup", rollup.substr(0, size));

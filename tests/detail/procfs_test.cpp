@@ -52,12 +52,12 @@ TEST_CASE("a file of a process that has ended says ESRCH when read and ENOENT wh
     if (pid == 0)
         while (true) ::pause();
     const detail::Descriptor directory(AT_FDCWD, ("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY);
-    const detail::Descriptor statm(directory.get(), "statm", 0);
+    const detail::Descriptor stat(directory.get(), "stat", 0);
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
     std::array<char, 100> buffer{};
     tamalloc::ProcessStats stats;
-    CHECK(detail::process_error(detail::read_line(statm, buffer).error()) == errc::no_such_process);
+    CHECK(detail::process_error(detail::read_line(stat, buffer).error()) == errc::no_such_process);
     CHECK(detail::process_error(detail::ProcessFiles(directory.get(), {}).read(StatsField::all, stats)) ==
           errc::no_such_process);
     CHECK(detail::process_error(detail::errno_code(EPERM)) == std::errc::operation_not_permitted);
@@ -75,10 +75,10 @@ TEST_CASE("processes are listed by increasing pid without kernel threads and thr
     thread.thread_of = 100;
     (void)proc.add(101, thread);
     std::filesystem::remove(proc.root / "123");
-    for (const auto fields : {StatsField::all, StatsField::identity, StatsField::detail})
+    for (const auto fields :
+         {StatsField::all, StatsField::identity, StatsField::detail, StatsField::memory, StatsField::oom})
         CHECK(pids(view_of(proc, fields)) == std::vector<pid_t>{1, 9, 10, 50, 99, 100, 4194304});
-    for (const auto fields : {StatsField::memory, StatsField::oom})   // cannot tell a thread, which /proc does not list
-        CHECK(pids(view_of(proc, fields)) == std::vector<pid_t>{1, 9, 10, 50, 99, 100, 101, 4194304});
+    CHECK(proc.open().system_totals().value().processes == 6);
 }
 
 TEST_CASE("each begin starts anew from the same processes and copies share the error") {
@@ -166,23 +166,23 @@ TEST_CASE("totals are sums over processes with memory and what meminfo says") {
     }
     (void)proc.add(2, FakeProcess::kernel_thread());
     (void)proc.add(50, FakeProcess::zombie());
-    std::filesystem::remove(proc.root / proc.add(51) / "statm");   // ends meanwhile
-    const auto procfs = proc.open({.page_bytes = 65536, .ticks_per_second = 100});
+    std::filesystem::remove(proc.root / proc.add(51) / "status");   // ends meanwhile
+    const auto procfs = proc.open();
     for (int run = 0; run < 2; ++run) {
         const auto totals = procfs.system_totals().value();
         CHECK(totals.processes == 3);
-        CHECK(totals.reserved == 11000 * 65536);
-        CHECK(totals.committed == 110 * 65536);
+        CHECK(totals.reserved == 11000 * 4096);
+        CHECK(totals.committed == 110 * 4096);
         CHECK(totals.charged == 313572 * 1024);
         CHECK(totals.charge_limit == 12342040ULL * 1024);
         CHECK(totals.ram == 24684084ULL * 1024);
         CHECK(totals.available == 23963620ULL * 1024);
         CHECK(totals.swap == 1048576ULL * 1024);
     }
-    proc.write("7/statm", "garbage\n");
+    proc.write("7/status", "garbage\n");
     CHECK(procfs.system_totals().error() == errc::malformed_procfs);
-    proc.write("7/statm", "1 1 0 0 0 0 0\n");
-    for (const std::string_view key : {"MemTotal", "MemAvailable", "SwapTotal", "CommitLimit", "Committed_AS"}) {
+    std::filesystem::remove(proc.root / "7" / "status");
+    for (const std::string_view key : {"MemTotal", "MemAvailable", "SwapTotal"}) {
         CAPTURE(key);
         const FakeProc other;
         auto text = other.read("meminfo");
@@ -193,10 +193,41 @@ TEST_CASE("totals are sums over processes with memory and what meminfo says") {
     CHECK(procfs.system_totals().error() == std::errc::no_such_file_or_directory);
 }
 
+TEST_CASE("where a sandbox says nothing of what is charged the rest answers") {
+    const FakeProc proc;
+    (void)proc.add(1);
+    auto text = proc.read("meminfo");
+    for (const std::string_view key : {"CommitLimit", "Committed_AS"}) {
+        text.replace(text.find(key), 1, "X");
+        proc.write("meminfo", text);
+        const auto totals = proc.open().system_totals().value();
+        CHECK(totals.charge_limit == 0);
+        CHECK(totals.charged == (key == "CommitLimit" ? 313572 * 1024 : 0));
+        CHECK(totals.ram == 24684084ULL * 1024);
+        CHECK(totals.processes == 1);
+    }
+    proc.write("meminfo", proc.read("meminfo") + "Committed_AS: x kB\n");
+    CHECK(proc.open().system_totals().error() == errc::malformed_procfs);
+}
+
+TEST_CASE("a process whose main thread has ended counts with the memory of the others") {
+    const FakeProc proc;
+    auto ended = FakeProcess::zombie();
+    ended.threads = 2;
+    (void)proc.add(7, ended);
+    (void)proc.add_thread(7, 7, ended);
+    (void)proc.add_thread(7, 8);
+    (void)proc.add(9, ended);   // all of them end at this moment
+    const auto totals = proc.open().system_totals().value();
+    CHECK(totals.processes == 1);
+    CHECK(totals.reserved == 1000 * 4096);
+    CHECK(totals.committed == 250 * 4096);
+}
+
 TEST_CASE("sums that do not fit stop at the top instead of starting over") {
     const FakeProc proc;
     FakeProcess process;
-    process.pages = process.resident = (std::uint64_t{1} << 63) / 4096;
+    process.pages = process.resident = ((std::uint64_t{1} << 63) - 65536) / 4096;   // the peaks fit
     for (const int pid : {1, 2, 3}) (void)proc.add(pid, process);
     const auto totals = proc.open().system_totals().value();
     CHECK(totals.reserved == ~std::uint64_t{0});
@@ -205,13 +236,18 @@ TEST_CASE("sums that do not fit stop at the top instead of starting over") {
 
 TEST_CASE("a hundred thousand processes are all listed once and their sums are right") {
     const FakeProc proc;
-    const auto target = proc.root / "template";
     FakeProcess process;
     process.pages = (std::uint64_t{1} << 47) / 4096;   // 128 TiB each
-    std::filesystem::rename(proc.root / proc.add(1, process), target);
     constexpr int count = 100'000;
     const int root = ::open(proc.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int pid = 1; pid <= count; ++pid) (void)::symlinkat("template", root, std::to_string(pid).c_str());
+    for (int pid = 1; pid <= count; ++pid) {
+        const auto name = std::to_string(pid);
+        (void)::mkdirat(root, name.c_str(), 0755);
+        const int file = ::openat(root, (name + "/status").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        const auto text = process.status(pid);
+        (void)!::write(file, text.data(), text.size());
+        ::close(file);
+    }
     ::close(root);
     pid_t expected = 1;
     bool right = true;
@@ -229,7 +265,7 @@ TEST_CASE("a hundred thousand processes are all listed once and their sums are r
 TEST_CASE("memory and processors of the machine in bytes and nanoseconds") {
     const FakeProc proc;
     for (const std::uint64_t hz : {100U, 1000U}) {
-        const auto stats = proc.open({.page_bytes = 4096, .ticks_per_second = hz}).system_stats(nullptr).value();
+        const auto stats = proc.open({.ticks_per_second = hz}).system_stats(nullptr).value();
         CHECK(stats.memory.total == 24684084ULL * 1024);
         CHECK(stats.memory.free == 23450872ULL * 1024);
         CHECK(stats.memory.available == 23963620ULL * 1024);
@@ -251,15 +287,18 @@ TEST_CASE("256 processors and their interrupts and the first line is the sum") {
     text += "intr 343940";
     for (int interrupt = 0; interrupt < 100'000; ++interrupt) text += " 12345";
     proc.write("stat", text + "\nctxt 1\n");
-    const auto stats = proc.open({.page_bytes = 4096, .ticks_per_second = 100}).system_stats(nullptr).value();
+    const auto stats = proc.open({.ticks_per_second = 100}).system_stats(nullptr).value();
     CHECK(stats.cpu.user == 18446744074ULL * 10'000'000);
     CHECK(stats.cpu.system == 13 * 10'000'000);   // 2 + 5 + 6
     CHECK(stats.cpu.idle == 7 * 10'000'000);
 }
 
 TEST_CASE("what is wrong with the files of the machine is an error") {
-    for (const std::string text : {"", "\n", "cpu  1 2 3 4 5 6\n", "cpu  1 2 3 x 5 6 7\n", "cpu0 1 2 3 4 5 6 7\n",
-                                   "cpu  1 2 3 4 5 6 7 8", "cpu  18446744073709551615 2 3 4 5 6 7 8\n"}) {
+    for (const std::string& text :
+         {std::string(), std::string("\n"), std::string("cpu  1 2 3 4 5 6\n"), std::string("cpu  1 2 3 x 5 6 7\n"),
+          std::string("cpu0 1 2 3 4 5 6 7\n"), std::string("cpu  1 2 3 4 5 6 7 8"),
+          std::string("cpu  18446744073709551615 2 3 4 5 6 7 8\n"),
+          "cpu  1 2 3 4 5 6" + std::string(2030, ' ') + "12345 8\n"}) {
         CAPTURE(text);
         const FakeProc proc;
         proc.write("stat", text);
@@ -280,7 +319,7 @@ TEST_CASE("what is wrong with the files of the machine is an error") {
 
 TEST_CASE("where no procfs is nobody knows whether there is such a process") {
     CHECK(detail::Procfs::open("/no such directory").error() == std::errc::no_such_file_or_directory);
-    CHECK(detail::Procfs::open("/proc/self/statm").error() == std::errc::not_a_directory);
+    CHECK(detail::Procfs::open("/proc/self/stat").error() == std::errc::not_a_directory);
     const FakeProc proc;
     CHECK(proc.open().process_stats(77, StatsField::all).error() == errc::no_such_process);
     CHECK(pids(view_of(proc)).empty());
@@ -290,19 +329,24 @@ TEST_CASE("where no procfs is nobody knows whether there is such a process") {
     CHECK(detail::processes(proc.open(), StatsField::all).error() == std::errc::no_such_file_or_directory);
 }
 
-TEST_CASE("a pid that is 0 is what self says under the caller's own id") {
-    const FakeProc proc;
+TEST_CASE("a pid that is 0 is what self says under the id that /proc knows") {
+    const FakeProc proc;   // as that of another pid namespace, where the caller is 1
     (void)proc.add(1);
-    const auto stats = proc.open().process_stats(0, StatsField::all).value();
-    CHECK(stats.pid == ::getpid());
-    CHECK(stats.name() == "sleep");
+    for (const auto fields : {StatsField::all, StatsField::memory, StatsField::oom, StatsField::identity}) {
+        const auto stats = proc.open().process_stats(0, fields).value();
+        CHECK(stats.pid == 1);
+        CHECK(proc.open().process_stats(stats.pid, fields).value().start_ns == stats.start_ns);
+    }
+    CHECK(proc.open().process_stats(0, StatsField::all).value().name() == "sleep");
+    proc.write("1/smaps_rollup", "Pss: 1 kB\nPrivate_Dirty: 1 kB\nLazyFree: 1 kB\nAnonHugePages: 1 kB\n");
+    CHECK(proc.open().process_detail(0).value().base.pid == 1);
     CHECK(proc.open().process_stats(-1, StatsField::all).error() == errc::no_such_process);
 }
 
 TEST_CASE("lists and sums leave errno and the descriptors as they were") {
     const FakeProc proc;
     for (const int pid : {3, 4, 5}) (void)proc.add(pid);
-    std::filesystem::remove(proc.root / "4" / "statm");
+    std::filesystem::remove(proc.root / "4" / "status");
     const auto before = support::open_descriptors();
     {
         errno = 42;

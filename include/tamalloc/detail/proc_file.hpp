@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Files of /proc, read into the stack and taken apart. Nothing is allocated, and errno is left as it was.
+// Files of /proc, read into the stack and taken apart. Nothing is allocated, and errno is left as it was. Buffers are
+// small: a thread may have no more stack than PTHREAD_STACK_MIN, 16 KiB.
 //
 //   namespace tamalloc::detail {
 //     class Descriptor;                             // opened, closed again
+//     std::array<char, 16> name_of(pid_t) noexcept;
+//     std::error_code for_each_id(int directory, F);
 //     class LineReader;                             // a file of any length, line by line
 //     struct Figure;                                // what to look for in lines of "key: number unit"
 //     std::error_code read_figures(Descriptor, std::span<Figure>) noexcept;
@@ -14,19 +17,20 @@
 #pragma once
 #include <algorithm>      // std::ranges::all_of, std::min
 #include <array>          // std::array
-#include <cerrno>         // EINTR
-#include <charconv>       // std::from_chars
+#include <cerrno>         // EBADF, EINTR
+#include <charconv>       // std::from_chars, std::to_chars
 #include <concepts>       // std::integral
 #include <cstddef>        // std::ptrdiff_t, std::size_t
 #include <cstdint>        // std::uint64_t
-#include <cstring>        // std::memmove
+#include <cstring>        // std::memcpy, std::memmove
 #include <span>           // std::span
 #include <string_view>    // std::string_view
 #include <system_error>   // std::error_code
 #include <utility>        // std::exchange
 
-#include <fcntl.h>    // openat
-#include <unistd.h>   // close, read
+#include <fcntl.h>         // openat
+#include <sys/syscall.h>   // SYS_getdents64
+#include <unistd.h>        // close, pid_t, read, syscall
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/sys.hpp"   // value_or_negated_errno
@@ -64,6 +68,40 @@ private:
 };
 
 [[nodiscard]] inline std::error_code errno_code(int errnum) noexcept { return {errnum, std::system_category()}; }
+
+/// \returns the digits of an id, as /proc names the directory
+[[nodiscard]] inline std::array<char, 16> name_of(pid_t id) noexcept {
+    std::array<char, 16> name{};
+    std::to_chars(name.data(), name.data() + name.size() - 1, id);
+    return name;
+}
+
+// struct linux_dirent64, getdents64(2): inode and offset, 8 bytes each, the length of the record, the type, the name.
+template<class F> [[nodiscard]] bool for_each_id_in(std::string_view records, F& f) {
+    constexpr std::size_t length_at = 16, name_at = 19;
+    while (!records.empty()) {
+        unsigned short length = 0;
+        std::memcpy(&length, records.data() + length_at, sizeof length);
+        const std::string_view name(records.data() + name_at);
+        pid_t id = 0;
+        const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+        if (error == std::errc{} && stop == name.data() + name.size() && id > 0 && !f(id)) return false;
+        records.remove_prefix(length);
+    }
+    return true;
+}
+
+/// \effects calls f(pid_t) for each entry of a directory that is named by an id, until it returns false
+/// \returns why the directory cannot be read
+template<class F> [[nodiscard]] std::error_code for_each_id(int directory, F f) {
+    alignas(std::uint64_t) std::array<char, 2048> buffer;
+    while (true) {
+        const auto got = sys::value_or_negated_errno(
+            [&] { return ::syscall(SYS_getdents64, directory, buffer.data(), buffer.size()); });
+        if (got <= 0) return errno_code(static_cast<int>(-got));
+        if (!for_each_id_in({buffer.data(), static_cast<std::size_t>(got)}, f)) return {};
+    }
+}
 
 [[nodiscard]] constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\n'; }
 
@@ -119,7 +157,8 @@ public:
         if (file.error() != 0) error_ = errno_code(file.error());
     }
 
-    /// \effects sets `line`, without its newline, until the next call; of a line longer than the buffer only the start
+    /// \effects sets `line`, without its newline, until the next call; of a line longer than the buffer only the start,
+    /// as shortened() tells
     /// \returns false at the end, or when error() tells why there is nothing more
     [[nodiscard]] bool next(std::string_view& line) noexcept {
         while (true) {
@@ -141,6 +180,7 @@ public:
         }
     }
 
+    [[nodiscard]] bool shortened() const noexcept { return in_long_line_; }
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
 private:
@@ -159,7 +199,7 @@ private:
     std::size_t first_ = 0, last_ = 0;
     bool in_long_line_ = false;
     std::error_code error_;
-    std::array<char, 4096> text_;   // holds the whole of a usual `status`
+    std::array<char, 2048> text_;   // holds the whole of a usual `status`
 };
 
 /// A line that starts with `key` is followed by a number, and by " kB" where it counts those.
@@ -170,9 +210,11 @@ struct Figure {
     std::uint64_t value = 0;   // kB are bytes already
 };
 
-[[nodiscard]] inline bool parse_figure(std::string_view rest, Figure& figure) noexcept {
+// Where a line was shortened, what reaches its end may go on behind it.
+[[nodiscard]] inline bool parse_figure(std::string_view rest, bool shortened, Figure& figure) noexcept {
     figure.found = true;
     if (!take_number(rest, figure.value)) return false;
+    if (shortened && (rest.empty() || figure.kib)) return false;
     return !figure.kib || (rest == " kB" && multiply(figure.value, 1024, figure.value));
 }
 
@@ -184,7 +226,7 @@ struct Figure {
     for (std::string_view line; missing != 0 && lines.next(line);) {
         for (auto& figure : figures) {
             if (figure.found || !line.starts_with(figure.key)) continue;
-            if (!parse_figure(line.substr(figure.key.size()), figure)) return errc::malformed_procfs;
+            if (!parse_figure(line.substr(figure.key.size()), lines.shortened(), figure)) return errc::malformed_procfs;
             --missing;
             break;
         }

@@ -6,18 +6,19 @@
 //     struct ProcUnits;   // of the numbers in them
 //     class ProcessFiles {
 //         std::error_code read(StatsField, ProcessStats&) const;   // what the groups need
-//         std::error_code read_memory(ProcessStats&) const;        // statm
-//         std::error_code read_rollup(ProcessDetail&) const;       // smaps_rollup
+//         std::error_code read_memory(ProcessStats&) const;        // status
+//         std::error_code read_detail(ProcessDetail&) const;       // all, and smaps_rollup
 //     };
+//     bool is_gone(std::error_code) noexcept;
 //     bool parse_process_line(std::string_view, ProcessLine&) noexcept;
 //   }
 //
 // They are opened relative to the directory of the process, which the kernel ties to that one process: a record is
 // never made of two that had the same pid one after the other.
 #pragma once
-#include <algorithm>      // std::ranges::copy
+#include <algorithm>      // std::ranges::copy, std::ranges::count
 #include <array>          // std::array
-#include <cerrno>         // ENOENT
+#include <cerrno>         // ENOENT, ESRCH
 #include <cstddef>        // std::size_t
 #include <cstdint>        // std::uint64_t
 #include <span>           // std::span
@@ -25,11 +26,11 @@
 #include <system_error>   // std::error_code
 #include <utility>        // std::in_range
 
+#include <fcntl.h>    // O_DIRECTORY, O_PATH
 #include <unistd.h>   // sysconf
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/page.hpp"        // page_size
-#include "tamalloc/detail/proc_file.hpp"   // Descriptor, Figure, read_figures, read_line
+#include "tamalloc/detail/proc_file.hpp"   // Descriptor, Figure, for_each_id, read_figures, read_line
 #include "tamalloc/error.hpp"              // errc
 #include "tamalloc/stats/records.hpp"      // ProcessStats and its kin
 
@@ -37,7 +38,6 @@ namespace tamalloc::inline TAMALLOC_ABI::detail {
 
 /// What /proc counts in.
 struct ProcUnits {
-    std::uint64_t page_bytes = page_size();
     std::uint64_t ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
 };
 
@@ -74,78 +74,126 @@ inline constexpr unsigned pf_kthread = 0x0020'0000;   // PF_KTHREAD: include/lin
     return take_number(text, out.start_ticks);
 }
 
+/// Whether a file of a process says so that the process is gone, or has become a zombie.
+[[nodiscard]] inline bool is_gone(std::error_code error) noexcept {
+    return error == errno_code(ENOENT) || error == errno_code(ESRCH);
+}
+
 /// \requires the descriptor of the directory stays open
 class ProcessFiles {
 public:
     ProcessFiles(int directory, const ProcUnits& units) noexcept : directory_(directory), units_(units) {}
 
-    // `stat` comes first, since it tells kernel threads, which may be half of what is listed; where it need not be
-    // read, what has address space is none. `status` is one snapshot of the memory groups, so statm is left out beside
-    // it.
+    // `status` is always read: nothing else tells a process from a thread, whose directory looks alike. `stat` tells
+    // kernel threads, which may be half of what is listed, and so comes first; where it need not be read, what has
+    // address space is none.
     // \requires stats.pid is the process, 0 where the directory is "self"
     [[nodiscard]] std::error_code read(StatsField fields, ProcessStats& stats) const noexcept {
         const bool identity = wants(fields, StatsField::identity);
         if (identity)
             if (const auto error = read_stat(identity, stats)) return error;
-        if (identity || wants(fields, StatsField::detail)) {
-            if (const auto error = read_status(identity, stats)) return error;
-        } else if (wants(fields, StatsField::memory)) {
-            if (const auto error = read_memory(stats)) return error;
-        }
+        if (const auto error = read_status(identity, stats)) return error;
         if (!identity && stats.reserved == 0)
             if (const auto error = read_stat(identity, stats)) return error;
-        if (wants(fields, StatsField::oom)) return read_oom(stats);
+        if (wants(fields, StatsField::oom)) return read_oom(identity, stats);
         return {};
     }
 
-    [[nodiscard]] std::error_code read_memory(ProcessStats& stats) const noexcept {
-        std::array<char, 256> buffer;   // seven numbers
-        auto line = read_line({directory_, "statm", 0}, buffer);
-        if (!line) return line.error();
-        if (!take_number(*line, stats.reserved) || !take_number(*line, stats.committed) ||
-            !multiply(stats.reserved, units_.page_bytes, stats.reserved) ||
-            !multiply(stats.committed, units_.page_bytes, stats.committed))
-            return errc::malformed_procfs;
-        stats.filled = stats.filled | StatsField::memory;
-        return {};
-    }
+    [[nodiscard]] std::error_code read_memory(ProcessStats& stats) const noexcept { return read_status(false, stats); }
 
-    // Since Linux 4.14, and not in every configuration: where the process is still there, the file is what is missing.
-    [[nodiscard]] std::error_code read_rollup(ProcessDetail& detail) const noexcept {
-        std::array<Figure, 4> f{
-            {{"Pss:", true}, {"Private_Dirty:", true}, {"LazyFree:", true}, {"AnonHugePages:", true}}};
-        if (const auto error = read_figures({directory_, "smaps_rollup", 0}, f)) {
-            const bool there = error == errno_code(ENOENT) && Descriptor(directory_, "stat", 0).error() == 0;
-            return there ? make_error_code(errc::unsupported) : error;
+    // Between the two the process may become a zombie, or begin another program.
+    [[nodiscard]] std::error_code read_detail(ProcessDetail& detail) const noexcept {
+        const auto pid = detail.base.pid;
+        for (int left = tries;; --left) {
+            detail.base = {};
+            detail.base.pid = pid;
+            if (const auto error = read(StatsField::all, detail.base)) return error;
+            if (detail.base.reserved == 0) return {};   // no pages to walk over
+            const auto error = read_rollup(detail);
+            if (left == 1 || !is_gone(error)) return error;
         }
-        if (!all_found(f)) return errc::malformed_procfs;
-        detail.pss = f[0].value;
-        detail.private_dirty = f[1].value;
-        detail.lazy_free = f[2].value;
-        detail.anon_huge = f[3].value;
-        return {};
     }
 
 private:
+    enum : std::size_t {
+        tgid,
+        parent,
+        uid,
+        threads,
+        peak_reserved,
+        reserved,
+        peak,
+        committed,
+        page_tables,
+        swap,
+        count
+    };
+    using Status = std::array<Figure, count>;
+
+    static constexpr int tries = 4;   // execve changes what is read at any time, but takes longer than a reading
+
     // Kernel threads and zombies have no lines of memory. The name, which may say anything, stands there with its
-    // newlines escaped: a line that starts with a key is the kernel's.
-    [[nodiscard]] std::error_code read_status(bool identity, ProcessStats& stats) const noexcept {
-        enum : std::size_t { tgid, parent, uid, peak_reserved, reserved, peak, committed, page_tables, swap, count };
-        std::array<Figure, count> f{{{"Tgid:"},
-                                     {"PPid:"},
-                                     {"Uid:"},
-                                     {"VmPeak:", true},
-                                     {"VmSize:", true},
-                                     {"VmHWM:", true},
-                                     {"VmRSS:", true},
-                                     {"VmPTE:", true},
-                                     {"VmSwap:", true}}};
-        if (const auto error = read_figures({directory_, "status", 0}, f)) return error;
+    // newlines escaped: a line that starts with a key is the kernel's. Threads comes behind the memory: a text that has
+    // it was not cut off before.
+    [[nodiscard]] static std::error_code read_status_file(int directory, Status& f) noexcept {
+        f = {{{"Tgid:"},
+              {"PPid:"},
+              {"Uid:"},
+              {"Threads:"},
+              {"VmPeak:", true},
+              {"VmSize:", true},
+              {"VmHWM:", true},
+              {"VmRSS:", true},
+              {"VmPTE:", true},
+              {"VmSwap:", true}}};
+        if (const auto error = read_figures({directory, "status", 0}, f)) return error;
         if (!all_found(std::span(f).first(peak_reserved)) || f[reserved].found != f[committed].found ||
-            !std::in_range<pid_t>(f[parent].value) || !std::in_range<uid_t>(f[uid].value))
+            !std::in_range<pid_t>(f[tgid].value) || !std::in_range<pid_t>(f[parent].value) ||
+            !std::in_range<uid_t>(f[uid].value))
             return errc::malformed_procfs;
-        // /proc/TID is there as well, although it is not listed.
-        if (stats.pid != 0 && f[tgid].value != static_cast<std::uint64_t>(stats.pid)) return errc::no_such_process;
+        return {};
+    }
+
+    // Calls read(directory) of one thread after the other until one is there and has memory.
+    template<class Read> [[nodiscard]] std::error_code read_any_thread(Read read) const noexcept {
+        const Descriptor all(directory_, "task", O_DIRECTORY);
+        if (all.error() != 0) return errno_code(all.error());
+        auto last = errno_code(ESRCH);
+        const auto error = for_each_id(all.get(), [&](pid_t id) {
+            const Descriptor thread(all.get(), name_of(id).data(), O_PATH | O_DIRECTORY);
+            last = thread.error() != 0 ? errno_code(thread.error()) : read(thread.get());
+            return is_gone(last);
+        });
+        return error ? error : last;
+    }
+
+    [[nodiscard]] std::error_code read_memory_of_threads(Status& f) const noexcept {
+        Status other;
+        const auto error = read_any_thread([&other](int thread) {
+            const auto failed = read_status_file(thread, other);
+            return failed || other[reserved].found ? failed : errno_code(ESRCH);
+        });
+        if (!error) std::ranges::copy(std::span(other).subspan(peak_reserved), f.begin() + peak_reserved);
+        return error;
+    }
+
+    // A main thread that has ended shows no memory, while the other threads of the process do. execve makes another one
+    // the main thread: then there may be none to find, or none at all, and the process shows its memory again.
+    [[nodiscard]] std::error_code read_memory_of_process(Status& f) const noexcept {
+        for (int left = tries;; --left) {
+            if (const auto error = read_status_file(directory_, f)) return error;
+            if (left == 1 || f[reserved].found || f[threads].value == 1) return {};
+            const auto error = read_memory_of_threads(f);
+            if (!is_gone(error)) return error;
+        }
+    }
+
+    [[nodiscard]] std::error_code read_status(bool identity, ProcessStats& stats) const noexcept {
+        Status f;
+        if (const auto error = read_memory_of_process(f)) return error;
+        const auto pid = static_cast<pid_t>(f[tgid].value);
+        if (stats.pid == 0) stats.pid = pid;
+        if (stats.pid != pid) return errno_code(ESRCH);   // /proc/TID is there as well, although it is not listed
         if (identity) {
             stats.parent = static_cast<pid_t>(f[parent].value);
             stats.uid = static_cast<uid_t>(f[uid].value);
@@ -153,13 +201,19 @@ private:
         stats.reserved = f[reserved].value;
         stats.committed = f[committed].value;
         stats.filled = stats.filled | StatsField::memory;
-        if (f[reserved].found && !all_found(f)) return {};   // sandboxes with a /proc of their own tell less
-        stats.peak_reserved = f[peak_reserved].value;
-        stats.peak = f[peak].value;
-        stats.page_tables = f[page_tables].value;
-        stats.swap = f[swap].value;
-        stats.filled = stats.filled | StatsField::detail;
+        take_detail(f, stats);
         return {};
+    }
+
+    // All of it or nothing: sandboxes with a /proc of their own tell less.
+    static void take_detail(const Status& f, ProcessStats& stats) noexcept {
+        const auto found = std::ranges::count(std::span(f).subspan(peak_reserved), true, &Figure::found);
+        const bool none = found == 0, all = found == count - peak_reserved;
+        stats.peak_reserved = all ? f[peak_reserved].value : 0;
+        stats.peak = all ? f[peak].value : 0;
+        stats.page_tables = all ? f[page_tables].value : 0;
+        stats.swap = all ? f[swap].value : 0;
+        if (none || all) stats.filled = stats.filled | StatsField::detail;
     }
 
     [[nodiscard]] std::error_code read_stat(bool identity, ProcessStats& stats) const noexcept {
@@ -176,11 +230,17 @@ private:
         return {};
     }
 
-    [[nodiscard]] std::error_code read_oom(ProcessStats& stats) const noexcept {
-        if (const auto error = read_number("oom_score", stats.oom_score)) return error;
-        if (const auto error = read_number("oom_score_adj", stats.oom_score_adj)) return error;
+    [[nodiscard]] std::error_code read_oom(bool identity, ProcessStats& stats) const noexcept {
+        int score = 0, adj = 0;
+        auto error = read_number("oom_score", score);
+        if (!error) error = read_number("oom_score_adj", adj);
+        if (error) return lacks_file(error) ? std::error_code() : error;
+        stats.oom_score = score;
+        stats.oom_score_adj = adj;
         stats.filled = stats.filled | StatsField::oom;
-        return {};
+        // The score of a zombie, which it may have become since `status` was read.
+        const bool doubtful = score == 0 && adj > -1000 && stats.reserved != 0;
+        return doubtful ? read_status(identity, stats) : std::error_code();
     }
 
     [[nodiscard]] std::error_code read_number(const char* name, int& number) const noexcept {
@@ -188,6 +248,32 @@ private:
         auto line = read_line({directory_, name, 0}, buffer);
         if (!line) return line.error();
         if (!take_number(*line, number)) return errc::malformed_procfs;
+        return {};
+    }
+
+    // Whether an error when opening means that the file is missing, although the process is there.
+    [[nodiscard]] bool lacks_file(std::error_code error) const noexcept {
+        return error == errno_code(ENOENT) && Descriptor(directory_, "stat", 0).error() == 0;
+    }
+
+    // As the memory, it is shown by the threads when the main thread has ended. Since Linux 4.14, and not in every
+    // configuration.
+    [[nodiscard]] std::error_code read_rollup(ProcessDetail& detail) const noexcept {
+        const auto error = read_rollup_file(directory_, detail);
+        if (lacks_file(error)) return errc::unsupported;
+        if (error != errno_code(ESRCH)) return error;
+        return read_any_thread([&detail](int thread) { return read_rollup_file(thread, detail); });
+    }
+
+    [[nodiscard]] static std::error_code read_rollup_file(int directory, ProcessDetail& detail) noexcept {
+        std::array<Figure, 4> f{
+            {{"Pss:", true}, {"Private_Dirty:", true}, {"LazyFree:", true}, {"AnonHugePages:", true}}};
+        if (const auto error = read_figures({directory, "smaps_rollup", 0}, f)) return error;
+        if (!all_found(f)) return errc::malformed_procfs;
+        detail.pss = f[0].value;
+        detail.private_dirty = f[1].value;
+        detail.lazy_free = f[2].value;
+        detail.anon_huge = f[3].value;
         return {};
     }
 

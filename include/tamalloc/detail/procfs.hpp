@@ -14,11 +14,10 @@
 //   }
 #pragma once
 #include <array>          // std::array
-#include <cerrno>         // EACCES, EINTR, ENOENT, EOVERFLOW, EPERM, ESRCH
-#include <charconv>       // std::from_chars, std::to_chars
+#include <cerrno>         // EACCES, EINTR, ENOENT, EOVERFLOW, EPERM
 #include <cstddef>        // std::size_t
 #include <cstdint>        // std::uint64_t
-#include <cstring>        // std::memcpy
+#include <span>           // std::span
 #include <string_view>    // std::string_view
 #include <system_error>   // std::error_code
 #include <utility>        // std::move
@@ -26,22 +25,20 @@
 #include <fcntl.h>         // AT_FDCWD, O_DIRECTORY, O_PATH
 #include <sys/stat.h>      // fstatat
 #include <sys/statvfs.h>   // statvfs
-#include <sys/syscall.h>   // SYS_getdents64
-#include <unistd.h>        // getpid, lseek, syscall
+#include <unistd.h>        // lseek
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/proc_file.hpp"       // Descriptor, Figure, LineReader, read_figures
-#include "tamalloc/detail/process_files.hpp"   // ProcessFiles, ProcUnits
+#include "tamalloc/detail/proc_file.hpp"       // Descriptor, Figure, LineReader, for_each_id, read_figures
+#include "tamalloc/detail/process_files.hpp"   // ProcessFiles, ProcUnits, is_gone
 #include "tamalloc/detail/sys.hpp"             // value_or_negated_errno
 #include "tamalloc/error.hpp"                  // errc, result
 #include "tamalloc/stats/records.hpp"          // ProcessStats and its kin
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
 
-/// ENOENT and ESRCH are how the files of a process say that it is gone.
+/// \returns what a file of a process says, in the words of process_stats
 [[nodiscard]] inline std::error_code process_error(std::error_code error) noexcept {
-    const bool gone = error == errno_code(ENOENT) || error == errno_code(ESRCH);
-    return gone ? make_error_code(errc::no_such_process) : error;
+    return is_gone(error) ? make_error_code(errc::no_such_process) : error;
 }
 
 /// Whether a listing leaves the process out: gone, not a process with memory of its own, or hidden (hidepid, SELinux).
@@ -60,19 +57,13 @@ public:
         return Procfs(std::move(directory), units);
     }
 
-    /// \effects calls f(pid_t) for each process listed, kernel threads and zombies as well, until it returns an error
-    /// \returns that error, or why the directory cannot be read
+    /// \effects calls f(pid_t) for each process listed, kernel threads and zombies as well, until it returns false
+    /// \returns why the directory cannot be read
     /// /proc lists them in increasing order. One call at a time: the descriptor has one position.
     template<class F> [[nodiscard]] std::error_code for_each_pid(F f) const {
         if (const auto to = sys::value_or_negated_errno([&] { return ::lseek(root_.get(), 0, SEEK_SET); }); to < 0)
             return errno_code(static_cast<int>(-to));
-        alignas(std::uint64_t) std::array<char, 8192> buffer;
-        while (true) {
-            const auto got = sys::value_or_negated_errno(
-                [&] { return ::syscall(SYS_getdents64, root_.get(), buffer.data(), buffer.size()); });
-            if (got <= 0) return errno_code(static_cast<int>(-got));
-            if (const auto error = for_each_pid_in({buffer.data(), static_cast<std::size_t>(got)}, f)) return error;
-        }
+        return for_each_id(root_.get(), f);
     }
 
     /// Reads the files that the groups need; 0 is the caller.
@@ -82,39 +73,28 @@ public:
         stats.pid = pid;
         const auto error = with_files_of(pid, [&](const ProcessFiles& files) { return files.read(fields, stats); });
         if (error) return unexpected<std::error_code>(error);
-        if (pid == 0) stats.pid = ::getpid();
         return stats;
     }
 
     [[nodiscard]] result<ProcessDetail> process_detail(pid_t pid) const noexcept {
         ProcessDetail detail;
         detail.base.pid = pid;
-        const auto error = with_files_of(pid, [&](const ProcessFiles& files) {
-            const auto failed = files.read(StatsField::all, detail.base);
-            const bool zombie = detail.base.reserved == 0;   // no pages to walk over
-            return failed || zombie ? failed : files.read_rollup(detail);
-        });
+        const auto error = with_files_of(pid, [&](const ProcessFiles& files) { return files.read_detail(detail); });
         if (error) return unexpected<std::error_code>(error);
-        if (pid == 0) detail.base.pid = ::getpid();
         return detail;
     }
 
     [[nodiscard]] result<SystemTotals> system_totals() const noexcept {
         SystemTotals totals;
-        auto error = read_totals(totals);
-        if (!error) {
-            error = for_each_pid([&](pid_t pid) {
-                ProcessStats stats;
-                const auto failed =
-                    with_files_of(pid, [&](const ProcessFiles& files) { return files.read_memory(stats); });
-                if (failed) return is_left_out(failed) ? std::error_code() : failed;
-                totals.processes += stats.reserved != 0 ? 1 : 0;
-                totals.reserved = saturating_sum(totals.reserved, stats.reserved);
-                totals.committed = saturating_sum(totals.committed, stats.committed);
-                return failed;
+        auto failed = read_totals(totals);
+        if (!failed) {
+            const auto error = for_each_pid([&](pid_t pid) {
+                failed = add(pid, totals);
+                return !failed;
             });
+            if (error) failed = error;
         }
-        if (error) return unexpected<std::error_code>(error);
+        if (failed) return unexpected<std::error_code>(failed);
         return totals;
     }
 
@@ -138,28 +118,10 @@ public:
 private:
     Procfs(Descriptor root, const ProcUnits& units) noexcept : root_(std::move(root)), units_(units) {}
 
-    // struct linux_dirent64, getdents64(2): inode and offset, 8 bytes each, the length of the record, the type, the
-    // name.
-    template<class F> static std::error_code for_each_pid_in(std::string_view records, F& f) {
-        constexpr std::size_t length_at = 16, name_at = 19;
-        while (!records.empty()) {
-            unsigned short length = 0;
-            std::memcpy(&length, records.data() + length_at, sizeof length);
-            const std::string_view name(records.data() + name_at);
-            pid_t pid = 0;
-            const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-            if (error == std::errc{} && stop == name.data() + name.size() && pid > 0)
-                if (const auto failed = f(pid)) return failed;
-            records.remove_prefix(length);
-        }
-        return {};
-    }
-
     // What read(ProcessFiles) says, in the words of process_stats.
     template<class Read> [[nodiscard]] std::error_code with_files_of(pid_t pid, Read read) const noexcept {
-        std::array<char, 16> name{"self"};
-        if (pid != 0) *std::to_chars(name.data(), name.data() + name.size(), pid).ptr = '\0';
-        const Descriptor directory(root_.get(), name.data(), O_PATH | O_DIRECTORY);   // serves only to open others
+        // O_PATH: serves only to open others.
+        const Descriptor directory(root_.get(), pid == 0 ? "self" : name_of(pid).data(), O_PATH | O_DIRECTORY);
         if (directory.error() == 0) return process_error(read(ProcessFiles(directory.get(), units_)));
         // Without a procfs nobody knows whether there is such a process.
         if (directory.error() == ENOENT)
@@ -167,6 +129,18 @@ private:
         return process_error(errno_code(directory.error()));
     }
 
+    [[nodiscard]] std::error_code add(pid_t pid, SystemTotals& totals) const noexcept {
+        ProcessStats stats;
+        stats.pid = pid;
+        const auto error = with_files_of(pid, [&](const ProcessFiles& files) { return files.read_memory(stats); });
+        if (error) return is_left_out(error) ? std::error_code() : error;
+        totals.processes += stats.reserved != 0 ? 1 : 0;
+        totals.reserved = saturating_sum(totals.reserved, stats.reserved);
+        totals.committed = saturating_sum(totals.committed, stats.committed);
+        return {};
+    }
+
+    // Sandboxes with a /proc of their own charge nothing.
     [[nodiscard]] std::error_code read_totals(SystemTotals& totals) const noexcept {
         std::array<Figure, 5> f{{{"MemTotal:", true},
                                  {"MemAvailable:", true},
@@ -174,7 +148,7 @@ private:
                                  {"CommitLimit:", true},
                                  {"Committed_AS:", true}}};
         if (const auto error = read_figures({root_.get(), "meminfo", 0}, f)) return error;
-        if (!all_found(f)) return errc::malformed_procfs;
+        if (!all_found(std::span(f).first(3))) return errc::malformed_procfs;
         totals.ram = f[0].value;
         totals.available = f[1].value;
         totals.swap = f[2].value;
@@ -207,6 +181,7 @@ private:
         std::array<std::uint64_t, count> ticks{};
         for (auto& t : ticks)
             if (!take_number(line, t) || !nanoseconds(t, units_.ticks_per_second, t)) return errc::malformed_procfs;
+        if (lines.shortened() && line.empty()) return errc::malformed_procfs;   // and so may be the last number
         stats.cpu.user = saturating_sum(ticks[user], ticks[nice]);
         stats.cpu.system = saturating_sum(ticks[system], saturating_sum(ticks[irq], ticks[softirq]));
         stats.cpu.idle = saturating_sum(ticks[idle], ticks[iowait]);

@@ -27,12 +27,13 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// Where a figure comes from. This version reads /proc only.
 enum class Provenance : unsigned char { procfs, module, kernel };
 
-/// Groups of members of ProcessStats, each with its price: the files read for it.
+/// Groups of members of ProcessStats, each with its price: the files read for it. All read status, which tells threads,
+/// and stat of what has 0 bytes, which tells kernel threads.
 enum class StatsField : unsigned {
-    memory = 1,     // reserved, committed: statm
-    identity = 2,   // parent, uid, name, start_ns: status and stat
-    detail = 4,     // peaks, swap, page_tables: status
-    oom = 8,        // oom_score, oom_score_adj: a file each; and stat when alone, to tell kernel threads
+    memory = 1,     // reserved, committed: no other
+    identity = 2,   // parent, uid, name, start_ns: stat
+    detail = 4,     // peaks, swap, page_tables: no other
+    oom = 8,        // oom_score, oom_score_adj: a file each
     all = 15,
 };
 
@@ -54,7 +55,7 @@ struct ProcessStats {
     std::uint64_t peak = 0;   // of committed
     std::uint64_t swap = 0, page_tables = 0;
     int oom_score = 0, oom_score_adj = 0;   // the kernel's own; an idle process of usual size has a score of 666
-    std::uint64_t start_ns = 0;             // since boot; (pid, start_ns) identifies a process
+    std::uint64_t start_ns = 0;   // since boot; (pid, start_ns) is one process, unless the pid is reused within a tick
     StatsField
         filled{};   // more than asked for where a file told it anyway; less where a sandbox's /proc does not tell
     Provenance from = Provenance::procfs;
@@ -84,7 +85,7 @@ struct ProcessDetail {
 struct SystemTotals {
     std::uint64_t processes = 0, reserved = 0;
     std::uint64_t committed = 0;                   // RSS, not Linux's Committed_AS
-    std::uint64_t charged = 0, charge_limit = 0;   // Committed_AS, CommitLimit
+    std::uint64_t charged = 0, charge_limit = 0;   // Committed_AS, CommitLimit; 0 where a sandbox's /proc has none
     std::uint64_t ram = 0, available = 0;          // MemTotal, MemAvailable
     std::uint64_t swap = 0;                        // SwapTotal: all of it, used or not
     Provenance from = Provenance::procfs;
