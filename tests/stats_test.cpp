@@ -354,7 +354,7 @@ template<class F> [[noreturn]] void end_main_thread(F f) {
 // A child whose main thread has ended.
 class Headless {
 public:
-    Headless() : child_([this] { end_main_thread([this] { (void)!::write(pipe_[1], "x", 1); }); }) {
+    Headless() : child_([this] { end_main_thread([this] { tell(); }); }) {
         char byte = 0;
         REQUIRE(::read(pipe_[0], &byte, 1) == 1);
         ::close(pipe_[0]);
@@ -363,6 +363,10 @@ public:
     [[nodiscard]] pid_t pid() const { return child_.pid; }
 
 private:
+    void tell() const {
+        if (::write(pipe_[1], "x", 1) != 1) ::_exit(1);
+    }
+
     std::array<int, 2> pipe_ = [] {
         std::array<int, 2> ends{};
         REQUIRE(::pipe(ends.data()) == 0);

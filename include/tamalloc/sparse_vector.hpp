@@ -276,7 +276,7 @@ public:
     }
     /// \returns an input range of std::span<const T>: every element whose bytes are not all zero is in one of them
     [[nodiscard]] PopulatedView<T> populated() const& noexcept { return PopulatedView<T>(std::span(*this)); }
-    PopulatedView<T> populated() const&& = delete;   // of a vector that is gone before it is looked at
+    [[nodiscard]] PopulatedView<T> populated() const&& = delete;   // of a vector that is gone before it is looked at
     /// \effects calls f(std::span<const T>) for each of these; allocates nothing
     /// \throws what f throws
     template<class F> void for_each_populated(F f) const {

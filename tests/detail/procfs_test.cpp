@@ -239,18 +239,18 @@ TEST_CASE("a hundred thousand processes are all listed once and their sums are r
     FakeProcess process;
     process.pages = (std::uint64_t{1} << 47) / 4096;   // 128 TiB each
     constexpr int count = 100'000;
+    bool right = true;
     const int root = ::open(proc.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int pid = 1; pid <= count; ++pid) {
         const auto name = std::to_string(pid);
         (void)::mkdirat(root, name.c_str(), 0755);
         const int file = ::openat(root, (name + "/status").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
         const auto text = process.status(pid);
-        (void)!::write(file, text.data(), text.size());
+        right = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && right;
         ::close(file);
     }
     ::close(root);
     pid_t expected = 1;
-    bool right = true;
     const auto view = view_of(proc, StatsField::memory);
     for (const auto& stats : view) right = right && stats.pid == expected++ && stats.committed == 250 * 4096;
     CHECK(right);
