@@ -424,7 +424,7 @@ TEST_CASE("a process that becomes a zombie while it is read is all of one or all
             ++(zombie ? ended : alive);
         }
     }
-    CHECK(alive > 0);
+    if (!support::sanitized) CHECK(alive > 0);   // with sanitizers, one reading takes longer than such a process
     CHECK(ended > 0);
 }
 
