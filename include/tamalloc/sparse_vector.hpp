@@ -237,7 +237,7 @@ public:
         if (n <= capacity()) return;
         if (n > max_size()) detail::throw_length_error();
         const auto needed = n * sizeof(T);
-        or_throw(relocate(space_.data == nullptr ? first_reservation(needed) : needed, needed), n);
+        or_throw(relocate(needed, needed), n);
     }
     /// Gives back the address space behind the last element, where the source can.
     void shrink_to_fit() noexcept {
@@ -316,18 +316,14 @@ private:
         if (n > max_size()) return detail::failure(errc::too_large);
         const auto needed = n * sizeof(T);
         if (needed <= space_.size) return detail::make_usable(source_, space_, needed, options_.commit_chunk);
-        return relocate(space_.data == nullptr ? first_reservation(needed) : at_most_max(2 * space_.size, needed),
-                        needed);
-    }
-    [[nodiscard]] size_type first_reservation(size_type needed) const noexcept {
-        return at_most_max(options_.reserve, needed);
-    }
-    [[nodiscard]] static size_type at_most_max(size_type wanted, size_type needed) noexcept {
-        return std::clamp(wanted, needed, static_cast<size_type>(std::numeric_limits<difference_type>::max()));
+        return relocate(2 * space_.size, needed);
     }
 
-    // Address space for `wanted` bytes, or at least for `needed`: behind what there is, or elsewhere.
+    // Address space for `wanted` bytes, at first for those of the options, or at least for `needed`: behind what there is,
+    // or elsewhere.
     [[nodiscard]] result<void> relocate(size_type wanted, size_type needed) noexcept {
+        if (space_.data == nullptr) wanted = options_.reserve;
+        wanted = std::clamp(wanted, needed, static_cast<size_type>(std::numeric_limits<difference_type>::max()));
         if (space_.data != nullptr && grow_mapping(Source::rounded(wanted), Source::rounded(needed))) return {};
         const auto fresh = detail::reserve_most(source_, wanted, needed, alignof(T));
         if (!fresh) return unexpected<std::error_code>(fresh.error());
