@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 # From the bottom up: a header may include only headers that stand before it here, and detail/. The headers of a folder
 # have the layer of the header that is named like the folder.
-layers="version config expected error zero_init page_source discovery mmap_source system_source residency
+layers="version config expected error zero_init page_source discovery mmap_source kernel_source system_source residency
     default_source fresh_run allocator memory_resource zeroed_array sparse_vector
     stats format zero_init_atomic range_v3 testing tamalloc"
 
@@ -46,7 +46,7 @@ licences() {
     # .reuse/dep5 covers every file, so reuse alone would not miss the line in a file that can hold one. What a program
     # wrote does not.
     local missing
-    missing=$(git ls-files -z --cached --others --exclude-standard -- ':!LICENSE*' ':!*.json' ':!.reuse' ':!docs/bench' ':!docs/test-logs' |
+    missing=$(git ls-files -z --cached --others --exclude-standard -- ':!LICENSE*' ':!*.json' ':!.reuse' ':!docs/bench' ':!docs/test-logs' ':!kernel/patches' |
         xargs -0 awk 'FNR > 3 { nextfile } /SPDX-License-Identifier[:] / { found[FILENAME] }
             FNR == 1 { all[FILENAME] } END { for (f in all) if (!(f in found)) print f }')
     if [ -n "$missing" ]; then printf 'no SPDX line at the top:\n%s\n' "$missing"; exit 1; fi
