@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "fake_kernel.hpp"
 #include "support.hpp"
 #include "tamalloc/tamalloc.hpp"
 #include "tamalloc/testing.hpp"
@@ -148,6 +149,7 @@ TEST_CASE("when every mapping is used, asking fails cleanly and freeing still gi
 
 TEST_CASE("seccomp that refuses mmap is an error, not a crash") {
     CHECK(support::in_child([] {
+              support::use_no_calls();
               if (!support::refuse(SYS_mmap, EPERM)) return 1;
               tamalloc::Allocator<char> a;
               const auto p = a.try_allocate(1 << 20);

@@ -38,9 +38,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fake_kernel.hpp"
 #include "fake_proc.hpp"
+#include "manual_proc.hpp"
 #include "support.hpp"
 
+namespace detail = tamalloc::detail;
+using support::Checks;
+using support::fake_kernel;
+using support::machine_bytes;
+using support::Manual;
 using support::page;
 using tamalloc::errc;
 using tamalloc::process_stats;
@@ -63,45 +70,6 @@ static_assert(ProcessStats{.reserved = 200, .committed = 50}.percentage() == 25)
 
 namespace {
 
-// An independent reader, slow and trusting: /proc as the manual says.
-class Manual {
-public:
-    explicit Manual(pid_t pid) : directory_("/proc/" + std::to_string(pid) + "/") {
-        std::ifstream file(directory_ + "status");
-        for (std::string line; std::getline(file, line);)
-            if (const auto colon = line.find(':'); colon != std::string::npos)
-                status_[line.substr(0, colon)] = line.substr(colon + 1);
-    }
-    [[nodiscard]] std::uint64_t kib(const char* key) const {
-        const auto line = status_.find(key);
-        return line == status_.end() ? 0 : std::stoull(line->second) * 1024;
-    }
-    [[nodiscard]] long number(const char* key) const { return std::stol(status_.at(key)); }
-    [[nodiscard]] long file(const char* name) const {
-        long value = -1;
-        std::ifstream(directory_ + name) >> value;
-        return value;
-    }
-    [[nodiscard]] std::string name() const {
-        std::ifstream file(directory_ + "comm");
-        const std::string text(std::istreambuf_iterator<char>(file), {});
-        return text.substr(0, text.size() - 1);
-    }
-    [[nodiscard]] std::uint64_t start_ns() const {
-        std::ifstream file(directory_ + "stat");
-        const std::string text(std::istreambuf_iterator<char>(file), {});
-        const auto comm = "(" + name() + ") ";
-        std::istringstream fields(text.substr(text.find(comm) + comm.size()));
-        std::string field;
-        for (int i = 3; i <= 22; ++i) fields >> field;
-        return std::stoull(field) * (1'000'000'000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
-    }
-
-private:
-    std::string directory_;
-    std::map<std::string, std::string> status_;
-};
-
 // How far the kernel's counters may lag while a process runs: three make up RSS, and each processor keeps back up to a
 // batch of each (lib/percpu_counter.c).
 std::uint64_t tolerance() {
@@ -111,10 +79,15 @@ std::uint64_t tolerance() {
 
 bool near(std::uint64_t a, std::uint64_t b, std::uint64_t slack) { return (a > b ? a - b : b - a) <= slack; }
 
+// Where figures come from here.
+tamalloc::Provenance provenance() {
+    return detail::statistics_calls().usable() ? tamalloc::Provenance::kernel : tamalloc::Provenance::procfs;
+}
+
 void check_against_manual(const ProcessStats& stats, std::uint64_t slack = 0) {
     const Manual manual(stats.pid);
     CHECK(stats.filled == StatsField::all);
-    CHECK(stats.from == tamalloc::Provenance::procfs);
+    CHECK(stats.from == provenance());
     CHECK(near(stats.reserved, manual.kib("VmSize"), slack));
     CHECK(near(stats.committed, manual.kib("VmRSS"), slack));
     CHECK(near(stats.peak_reserved, manual.kib("VmPeak"), slack));
@@ -163,13 +136,6 @@ struct Child {
 
 void stop() { std::raise(SIGSTOP); }
 
-std::uint64_t machine_bytes(std::string_view wanted) {
-    std::ifstream file("/proc/meminfo");
-    for (std::string key, rest; file >> key && std::getline(file, rest);)
-        if (key == wanted) return std::stoull(rest) * 1024;
-    return 0;
-}
-
 std::vector<std::uint64_t> cpu_line() {
     std::ifstream file("/proc/stat");
     std::string key;
@@ -208,7 +174,7 @@ TEST_CASE("a stopped child with one thread reads exactly as /proc says") {
         const auto memory = process_stats(child.pid, StatsField::memory).value();
         CHECK(memory.reserved == stats.reserved);
         CHECK(memory.committed == stats.committed);
-        CHECK(memory.filled == (StatsField::memory | StatsField::detail));   // the same file
+        CHECK((memory.filled & StatsField::detail) == StatsField::detail);   // the same file
     }
 }
 
@@ -412,16 +378,16 @@ TEST_CASE("a process that becomes a zombie while it is read is all of one or all
             ::_exit(0);
         });
         for (bool zombie = false; !zombie;) {
-            const auto detail = tamalloc::process_detail(child.pid);
-            if (!detail && detail.error() == errc::unsupported) return support::skip("this kernel has no smaps_rollup");
-            if (!detail) FAIL(detail.error().message());
-            if (detail->base.reserved == 0 && detail->pss != 0) FAIL_CHECK("pages of a zombie");
             const auto stats = process_stats(child.pid);
             if (!stats) FAIL(stats.error().message());
             if (stats->reserved != 0 && stats->oom_score == 0 && stats->oom_score_adj > -999)
                 FAIL_CHECK("the score of a zombie");
             zombie = stats->reserved == 0;
             ++(zombie ? ended : alive);
+            const auto detail = tamalloc::process_detail(child.pid);
+            if (!detail && detail.error() == errc::unsupported) return support::skip("this kernel has no smaps_rollup");
+            if (!detail) FAIL(detail.error().message());
+            if (detail->base.reserved == 0 && detail->pss != 0) FAIL_CHECK("pages of a zombie");
         }
     }
     if (!support::sanitized) CHECK(alive > 0);   // with sanitizers, one reading takes longer than such a process
@@ -430,6 +396,7 @@ TEST_CASE("a process that becomes a zombie while it is read is all of one or all
 
 TEST_CASE("a process that begins another program from another thread is there all the time") {
     if (support::sanitized) return support::skip("sanitizers slow it down too much");
+    if (::access("/bin/sleep", X_OK) != 0) return support::skip("there is no /bin/sleep");
     std::size_t begun = 0;
     for (const auto end = now_ns() + 1'000'000'000; now_ns() < end; ++begun) {
         const Child child(
@@ -588,7 +555,7 @@ TEST_CASE("totals are at least what the parts of them are") {
     CHECK(totals.charge_limit == machine_bytes("CommitLimit:"));
     CHECK(totals.available <= totals.ram);
     CHECK(totals.charged > 0);
-    CHECK(totals.from == tamalloc::Provenance::procfs);
+    CHECK(totals.from == provenance());
 }
 
 TEST_CASE("the machine has memory and processors and a disk") {
@@ -617,9 +584,10 @@ TEST_CASE("the machine has memory and processors and a disk") {
     CHECK(tamalloc::system_stats("/no such mount point").error() == std::errc::no_such_file_or_directory);
 }
 
-TEST_CASE("without /proc every answer is ENOENT") {
+TEST_CASE("without the calls and /proc every answer is ENOENT") {
     const int status = support::in_child([] {
         if (!support::hide_proc()) return 77;
+        support::use_no_calls();
         const auto missing = std::errc::no_such_file_or_directory;
         for (const pid_t pid : {0, 1, 1 << 30})
             if (process_stats(pid).error() != missing || tamalloc::process_detail(pid).error() != missing) return 2;
@@ -631,9 +599,24 @@ TEST_CASE("without /proc every answer is ENOENT") {
     CHECK(status == 0);
 }
 
+TEST_CASE("without /proc the calls still tell") {
+    if (!detail::statistics_calls().usable()) return support::skip("this kernel has no tamalloc system calls");
+    const int status = support::in_child([] {
+        if (!support::hide_proc()) return 77;
+        if (!process_stats() || process_stats()->committed == 0) return 2;
+        if (process_stats(1 << 30).error() != errc::no_such_process) return 3;
+        const auto view = tamalloc::processes();
+        if (!view || std::ranges::count(*view, ::getpid(), &ProcessStats::pid) != 1) return 4;
+        return tamalloc::system_totals() && tamalloc::system_totals()->processes > 0 ? 0 : 5;
+    });
+    if (status == 77) return support::skip("mounting over /proc is not permitted here");
+    CHECK(status == 0);
+}
+
 TEST_CASE("no descriptors left is EMFILE and no leak") {
     if (support::sanitized) return support::skip("sanitizers need descriptors of their own");
     CHECK(support::in_child([] {
+              support::use_no_calls();
               const rlimit none{0, 0};
               if (::setrlimit(RLIMIT_NOFILE, &none) != 0) return 1;
               const auto full = std::errc::too_many_files_open;
@@ -644,6 +627,7 @@ TEST_CASE("no descriptors left is EMFILE and no leak") {
     // Enough for the first, or for two: what was opened is closed again.
     const auto before = support::open_descriptors();
     CHECK(support::in_child([before] {
+              support::use_no_calls();
               rlimit limit{};
               ::getrlimit(RLIMIT_NOFILE, &limit);
               for (rlim_t n = 0; n < before + 4; ++n) {
@@ -666,6 +650,7 @@ TEST_CASE("seccomp that refuses a call is that error and no crash") {
             CAPTURE(error);
             CAPTURE(call);
             CHECK(support::in_child([=] {
+                      support::use_no_calls();
                       if (!support::refuse(call, error)) return 1;
                       const std::error_code expected(error, std::system_category());
                       errno = 42;
@@ -712,6 +697,235 @@ TEST_CASE("reading a process makes none of its memory resident") {
     const auto before = process_stats(child.pid).value();
     for (int i = 0; i < 100; ++i) (void)tamalloc::process_detail(child.pid);
     CHECK(process_stats(child.pid).value().committed == before.committed);
+}
+
+namespace {
+
+template<class F> void with_fake_calls(F f) {
+    if (support::thread_sanitized) return support::skip("ThreadSanitizer lets no signal handler allocate memory");
+    const int status = support::with_fake_kernel(f);
+    if (status == 77) return support::skip("seccomp is not permitted here");
+    CHECK(status == 0);
+}
+
+// With the calls of the kernel, where it has them, and with the fake ones.
+template<class F> void with_calls(F f) {
+    const auto in_child = [&f] {
+        return support::in_child([&f] {
+            Checks check;
+            f(check);
+            return check.status();
+        });
+    };
+    if (detail::statistics_calls().usable()) CHECK(in_child() == 0);
+    with_fake_calls(f);
+}
+
+bool same(const ProcessStats& call, const ProcessStats& proc, std::uint64_t slack = 0) {
+    return call.from == tamalloc::Provenance::kernel && proc.from == tamalloc::Provenance::procfs &&
+           call.filled == proc.filled && call.pid == proc.pid && call.parent == proc.parent && call.uid == proc.uid &&
+           call.name() == proc.name() && call.start_ns == proc.start_ns && near(call.reserved, proc.reserved, slack) &&
+           near(call.committed, proc.committed, slack) && near(call.peak_reserved, proc.peak_reserved, slack) &&
+           near(call.peak, proc.peak, slack) && near(call.swap, proc.swap, slack) &&
+           near(call.page_tables, proc.page_tables, slack) &&
+           std::abs(call.oom_score - proc.oom_score) <= (slack == 0 ? 0 : 2) &&
+           call.oom_score_adj == proc.oom_score_adj;
+}
+
+tamalloc::result<ProcessStats> from_proc(pid_t pid) {
+    return detail::Procfs::open().value().process_stats(pid, StatsField::all);
+}
+
+}   // namespace
+
+TEST_CASE("the calls and /proc tell the same of a stopped child, of a zombie and of every other process") {
+    const Child stopped([] {
+        ::prctl(PR_SET_NAME, "a) S 1 (b");
+        std::vector<char> memory(10 << 20, 'x');
+        memory.clear();
+        memory.shrink_to_fit();
+        std::ofstream("/proc/self/oom_score_adj") << 500;
+        stop();
+    });
+    const Child zombie([] { ::_exit(0); });
+    stopped.wait_until_stopped();
+    zombie.wait_for_state('Z');
+    with_calls([&](Checks& check) {
+        for (const pid_t pid : {stopped.pid, zombie.pid})
+            check(same(process_stats(pid).value(), from_proc(pid).value()));
+        check(process_stats(stopped.pid)->oom_score_adj == 500);
+        check(process_stats(zombie.pid)->reserved == 0);
+        check(process_stats(zombie.pid)->filled == StatsField::all);
+        check(same(process_stats().value(), from_proc(0).value(), tolerance() + (64 << 20)));
+        std::size_t compared = 0;
+        pid_t last = 0;
+        const auto view = tamalloc::processes().value();
+        for (const auto& stats : view) {
+            check(std::exchange(last, stats.pid) < stats.pid);
+            if (stats.pid == stopped.pid) check(same(stats, from_proc(stats.pid).value()));
+            bool once = false;   // another one may do anything between two readings, and end
+            for (int tries = 0; tries < 100 && !once; ++tries) {
+                const auto call = process_stats(stats.pid), proc = from_proc(stats.pid);
+                once = !call || !proc || same(*call, *proc, tolerance());
+            }
+            check(once);
+            ++compared;
+        }
+        check(!view.error() && compared > 2);
+        check(std::ranges::count(view, zombie.pid, &ProcessStats::pid) == 1);
+    });
+}
+
+TEST_CASE("the calls and /proc give the same sums") {
+    with_calls([](Checks& check) {
+        const auto alike = [](std::uint64_t a, std::uint64_t b) { return near(a, b, std::max(a, b) / 50); };
+        bool once = false;   // others come and go, and may be large
+        for (int tries = 0; tries < 100 && !once; ++tries) {
+            const auto calls = tamalloc::system_totals().value();
+            const auto proc = detail::Procfs::open().value().system_totals().value();
+            check(calls.from == tamalloc::Provenance::kernel && proc.from == tamalloc::Provenance::procfs);
+            check(calls.charge_limit == proc.charge_limit && calls.ram == proc.ram && calls.swap == proc.swap);
+            once = near(calls.processes, proc.processes, 1) && alike(calls.reserved, proc.reserved) &&
+                   alike(calls.committed, proc.committed) && alike(calls.charged, proc.charged) &&
+                   alike(calls.available, proc.available);
+        }
+        check(once);
+    });
+}
+
+TEST_CASE("what the calls do not find is the error that /proc gives") {
+    Child child([] {});
+    child.end();
+    with_calls([gone = child.pid](Checks& check) {
+        for (const pid_t pid : {gone, 1 << 30, 2147483647, -1, -2147483647 - 1})
+            check(process_stats(pid).error() == errc::no_such_process);
+        std::thread([&check] {
+            check(process_stats(static_cast<pid_t>(::syscall(SYS_gettid))).error() == errc::no_such_process);
+            check(process_stats().value().pid == ::getpid());
+        }).join();
+        if (from_proc(2).has_value() || from_proc(2).error() != errc::kernel_thread) return;
+        check(process_stats(2).error() == errc::kernel_thread);
+        check(std::ranges::count(tamalloc::processes().value(), 2, &ProcessStats::pid) == 0);
+    });
+}
+
+TEST_CASE("a group that a record does not have is 0 and not filled in") {
+    support::uapi::tamstat record{};
+    record.mask = TAMSTAT_BASIC | TAMSTAT_MEM;
+    record.pid = 7;
+    record.oom_score_adj = 5;
+    record.vm_total = 4;
+    record.rss_file = record.swap = record.pgtables = 2;
+    const auto memory = detail::stats_of(record);
+    CHECK(memory.filled == (StatsField::identity | StatsField::memory));
+    CHECK(memory.reserved == 4);
+    CHECK(memory.committed == 2);
+    CHECK(memory.swap + memory.page_tables == 0);
+    CHECK(memory.oom_score_adj == 0);
+    record.mask = TAMSTAT_BASIC | TAMSTAT_OOM;
+    record.oom_score = 9;
+    CHECK(detail::stats_of(record).filled == (StatsField::identity | StatsField::oom));
+    CHECK(detail::stats_of(record).oom_score == 9);
+    record.flags = TAMSTAT_F_NOMM | TAMSTAT_F_ZOMBIE;   // ended after its score was read
+    CHECK(detail::stats_of(record).filled == StatsField::all);
+    CHECK(detail::stats_of(record).oom_score == 0);
+    record.start_boottime_ns = 1'234'567'890;
+    CHECK(detail::stats_of(record).start_ns == 1'230'000'000);
+    std::ranges::fill(record.comm, 'x');
+    CHECK(detail::stats_of(record).name() == "xxxxxxxxxxxxxxx");
+}
+
+TEST_CASE("a list by the calls has the groups asked for and the processes of its time") {
+    with_calls([](Checks& check) {
+        const auto before = tamalloc::processes(StatsField::memory).value();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));   // two ticks: the fake calls tell no time between
+        const Child child([] { stop(); });
+        child.wait_until_stopped();
+        const auto after = tamalloc::processes(StatsField::detail).value();
+        check(std::ranges::count(before, child.pid, &ProcessStats::pid) == 0);
+        check(std::ranges::count(after, child.pid, &ProcessStats::pid) == 1);
+        for (const auto& stats : before)
+            if (stats.pid == ::getpid()) check(stats.filled == (StatsField::memory | StatsField::identity));
+        const auto copy = after;
+        for (const auto& stats : copy)
+            if (stats.pid == child.pid) {
+                check(stats.filled == (StatsField::memory | StatsField::identity | StatsField::detail));
+                check(stats.page_tables == Manual(child.pid).kib("VmPTE"));
+            }
+        for (const auto& stats : tamalloc::processes(StatsField::oom).value() |
+                                     std::views::filter([&](const auto& s) { return s.pid == child.pid; }))
+            check(stats.filled == (StatsField::identity | StatsField::oom) && stats.reserved == 0);
+    });
+}
+
+TEST_CASE("a list in pages of no, one and two records misses nothing") {
+    const std::array<Child, 5> children{Child([] {}), Child([] {}), Child([] {}), Child([] {}), Child([] {})};
+    with_fake_calls([&children](Checks& check) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const auto view = tamalloc::processes(StatsField::identity).value();
+        for (int round = 0; round < 3; ++round) {   // each begins anew
+            std::vector<pid_t> listed;
+            for (const auto& stats : view) listed.push_back(stats.pid);
+            check(!view.error() && std::ranges::adjacent_find(listed) == listed.end());
+            for (const auto& child : children) check(std::ranges::count(listed, child.pid) == 1);
+            check(std::ranges::count(listed, ::getpid()) == 1 && std::ranges::count(listed, ::getppid()) == 1);
+        }
+    });
+}
+
+TEST_CASE("EPERM about a process is the answer, and the calls go on being used") {
+    const Child child([] { stop(); });
+    child.wait_until_stopped();
+    with_fake_calls([&child](Checks& check) {
+        fake_kernel.secret = child.pid;
+        check(process_stats(child.pid).error() == std::errc::operation_not_permitted);
+        check(process_stats().value().from == tamalloc::Provenance::kernel);
+        check(std::ranges::count(tamalloc::processes().value(), child.pid, &ProcessStats::pid) == 0);
+        check(detail::statistics_calls().usable());
+    });
+}
+
+TEST_CASE("calls that are refused later are replaced by /proc") {
+    for (const int error : {EPERM, ENOSYS}) {
+        CAPTURE(error);
+        with_fake_calls([error](Checks& check) {
+            const auto early = tamalloc::processes().value();
+            auto open = early.begin();
+            for (auto& answer : fake_kernel.answers) answer = error;
+            check(process_stats().value().from == tamalloc::Provenance::procfs);
+            const int used = fake_kernel.used[TAMALLOC_CALL_TAMSTAT];
+            check(process_stats(::getppid()).value().from == tamalloc::Provenance::procfs);
+            check(fake_kernel.used[TAMALLOC_CALL_TAMSTAT] == used);
+            check(tamalloc::system_totals().value().from == tamalloc::Provenance::procfs);
+            const auto late = tamalloc::processes().value();
+            for (const auto& stats : late) check(stats.from == tamalloc::Provenance::procfs);
+            while (open != early.end()) ++open;   // what was begun by the calls ends, and says why
+            check(early.error() == std::error_code(error, std::system_category()));
+        });
+        with_fake_calls([error](Checks& check) {
+            check(tamalloc::system_totals().value().from == tamalloc::Provenance::kernel);
+            fake_kernel.answers[TAMALLOC_CALL_TAMSTAT_TOTAL] = error;
+            check(tamalloc::system_totals().value().from == tamalloc::Provenance::procfs);
+            check(!detail::statistics_calls().usable() && detail::memory_calls().usable());
+        });
+        with_fake_calls([error](Checks& check) {
+            check(process_stats().value().from == tamalloc::Provenance::kernel);
+            fake_kernel.answers[TAMALLOC_CALL_TAMSTAT_LIST] = error;
+            const auto view = tamalloc::processes().value();
+            check(std::ranges::count(view, ::getpid(), &ProcessStats::pid) == 1 && !view.error());
+            check(view.begin()->from == tamalloc::Provenance::procfs);
+        });
+    }
+}
+
+TEST_CASE("TAMALLOC_BACKEND=mmap asks /proc") {
+    with_fake_calls([](Checks& check) {
+        ::setenv("TAMALLOC_BACKEND", "mmap", 1);
+        check(process_stats().value().from == tamalloc::Provenance::procfs);
+        check(tamalloc::system_totals().value().from == tamalloc::Provenance::procfs);
+        check(tamalloc::processes().value().begin()->from == tamalloc::Provenance::procfs);
+        check(fake_kernel.asked == 0);
+    });
 }
 
 namespace {

@@ -49,6 +49,14 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool thread_sanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool thread_sanitized = __has_feature(thread_sanitizer);
+#else
+inline constexpr bool thread_sanitized = false;
+#endif
+
 // Sanitizers touch memory of their own: there, residency is not asserted.
 inline constexpr bool asserts_residency = TAMALLOC_TEST_RESIDENCY != 0;
 

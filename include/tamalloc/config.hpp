@@ -4,9 +4,10 @@
 //
 //   TAMALLOC_VERIFY           0 or 1, default 0: before a write is elided, check that the memory really reads zero
 //   TAMALLOC_USE_TL_EXPECTED  take tl::expected even where std::expected exists
+//   TAMALLOC_NO_SYSCALL       0 or 1, default 0: mmap and /proc only, also where the kernel has the tamalloc system calls
 //   TAMALLOC_ASSERT(x)        precondition check, default assert(x); changes no layout
 //
-// The first two change inline code, and so does -fno-exceptions. Each is part of the inline namespace in which everything
+// The first three change inline code, and so does -fno-exceptions. Each is part of the inline namespace in which everything
 // lives, so that two translation units that disagree fail to link instead of violating the one-definition rule silently.
 #pragma once
 #if __cplusplus < 202002L
@@ -24,6 +25,10 @@
 #define TAMALLOC_VERIFY 0
 #endif
 
+#ifndef TAMALLOC_NO_SYSCALL
+#define TAMALLOC_NO_SYSCALL 0
+#endif
+
 #ifndef TAMALLOC_ASSERT
 #define TAMALLOC_ASSERT(condition) assert(condition)
 #endif
@@ -35,7 +40,7 @@
 #define TAMALLOC_DETAIL_STD_EXPECTED 0
 #endif
 
-// v0, followed by _tl, _verify and _noexcept where they apply.
+// v0, followed by _tl, _verify, _noexcept and _nosyscall where they apply.
 #if TAMALLOC_DETAIL_STD_EXPECTED
 #define TAMALLOC_DETAIL_RESULT_TAG
 #else
@@ -51,7 +56,13 @@
 #else
 #define TAMALLOC_DETAIL_EXCEPTIONS_TAG _noexcept
 #endif
-#define TAMALLOC_DETAIL_PASTE(a, b, c, d) a##b##c##d
-#define TAMALLOC_DETAIL_TAG(a, b, c, d) TAMALLOC_DETAIL_PASTE(a, b, c, d)
+#if TAMALLOC_NO_SYSCALL
+#define TAMALLOC_DETAIL_SYSCALL_TAG _nosyscall
+#else
+#define TAMALLOC_DETAIL_SYSCALL_TAG
+#endif
+#define TAMALLOC_DETAIL_PASTE(a, b, c, d, e) a##b##c##d##e
+#define TAMALLOC_DETAIL_TAG(a, b, c, d, e) TAMALLOC_DETAIL_PASTE(a, b, c, d, e)
 #define TAMALLOC_ABI                                                                                                   \
-    TAMALLOC_DETAIL_TAG(v0, TAMALLOC_DETAIL_RESULT_TAG, TAMALLOC_DETAIL_VERIFY_TAG, TAMALLOC_DETAIL_EXCEPTIONS_TAG)
+    TAMALLOC_DETAIL_TAG(v0, TAMALLOC_DETAIL_RESULT_TAG, TAMALLOC_DETAIL_VERIFY_TAG, TAMALLOC_DETAIL_EXCEPTIONS_TAG,    \
+                        TAMALLOC_DETAIL_SYSCALL_TAG)

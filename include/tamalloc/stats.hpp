@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What processes have asked for and what they use, and what the machine has, from /proc.
+// What processes have asked for and what they use, and what the machine has: from the tamalloc system calls where the
+// kernel has them, else from /proc, with the same values.
 //
 //   namespace tamalloc {
 //     enum class Provenance;  enum class StatsField;                            // stats/records.hpp
@@ -15,37 +16,42 @@
 //
 // A figure about a process is exact when the process is stopped and has one thread; while it runs, the kernel's
 // counters of committed memory lag by some dozen pages per processor. Processes are those of the pid namespace that
-// /proc shows, less what hidepid hides.
+// /proc shows, less what hidepid hides; by the calls those of the caller's, less what vm.tamstat_scope hides.
 #pragma once
 #include <algorithm>      // std::ranges::sort
 #include <cstddef>        // std::ptrdiff_t, std::size_t
 #include <iterator>       // std::default_sentinel_t, std::input_iterator_tag
 #include <memory>         // std::make_shared, std::shared_ptr
+#include <optional>       // std::optional
 #include <ranges>         // std::ranges::view_interface
 #include <system_error>   // std::error_code
 #include <utility>        // std::move
 #include <vector>         // std::vector
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/procfs.hpp"   // Procfs
-#include "tamalloc/error.hpp"           // result
-#include "tamalloc/stats/records.hpp"   // ProcessStats and its kin
+#include "tamalloc/detail/kernel_stats.hpp"   // Census, process_stats_by_call, RecordList, system_totals_by_call
+#include "tamalloc/detail/procfs.hpp"         // Procfs
+#include "tamalloc/error.hpp"                 // result
+#include "tamalloc/stats/records.hpp"         // ProcessStats and its kin
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
 /// \returns the figures of one process, 0 being the caller; never of half a process or of two. A zombie has 0 bytes.
 /// \errors errc::no_such_process, also when it ends meanwhile, for a negative pid and for the id of a thread;
-/// errc::kernel_thread: has no memory of its own; errc::malformed_procfs; ENOENT: no /proc; EPERM, EACCES, EMFILE and
-/// the like, as soon as one file is refused
-/// Some 15 microseconds for memory, 30 for all; any thread; allocates nothing and leaves errno alone.
+/// errc::kernel_thread: has no memory of its own; EPERM: not for this caller (vm.tamstat_scope); from /proc also
+/// errc::malformed_procfs; ENOENT: no /proc; EPERM, EACCES, EMFILE and the like, as soon as one file is refused
+/// From /proc some 15 microseconds for memory, 30 for all, by a call one system call; any thread; allocates nothing and
+/// leaves errno alone.
 /// \commits no
 [[nodiscard]] inline result<ProcessStats> process_stats(pid_t pid = 0, StatsField fields = StatsField::all) noexcept {
+    if (const auto stats = detail::process_stats_by_call(pid)) return *stats;
     const auto procfs = detail::Procfs::open();
     if (!procfs) return unexpected<std::error_code>(procfs.error());
     return procfs->process_stats(pid, fields);
 }
 
-/// \returns the same and what a walk over all its pages tells: some 10 ms per GiB committed, with its memory map locked
+/// \returns the same and what a walk over all its pages tells, from /proc: some 10 ms per GiB committed, with its memory
+/// map locked
 /// \errors as process_stats; EACCES for another user's process; errc::unsupported: a kernel without smaps_rollup
 /// \commits no
 [[nodiscard]] inline result<ProcessDetail> process_detail(pid_t pid = 0) noexcept {
@@ -55,16 +61,19 @@ namespace tamalloc::inline TAMALLOC_ABI {
 }
 
 /// \returns sums over all visible processes, which are not those of one moment, and the memory there is
-/// \errors ENOENT: no /proc; errc::malformed_procfs, EMFILE and the like
-/// Some 16 microseconds per process; any thread; allocates nothing and leaves errno alone.
+/// \errors from /proc: ENOENT: no /proc; errc::malformed_procfs, EMFILE and the like
+/// Proportional to the processes, some 16 microseconds each from /proc; any thread; allocates nothing and leaves errno
+/// alone.
 /// \commits no
 [[nodiscard]] inline result<SystemTotals> system_totals() noexcept {
+    if (const auto totals = detail::system_totals_by_call()) return *totals;
     const auto procfs = detail::Procfs::open();
     if (!procfs) return unexpected<std::error_code>(procfs.error());
     return procfs->system_totals();
 }
 
-/// \returns memory, processors, and the file system mounted there; null leaves it out, as a network mount may hang
+/// \returns memory, processors, and the file system mounted there, from /proc and statvfs(3); null leaves the file system
+/// out, as a network mount may hang
 /// \errors ENOENT: no /proc, no such mount point; errc::malformed_procfs, EMFILE and the like
 /// Any thread; allocates nothing and leaves errno alone.
 /// \commits no
@@ -75,9 +84,9 @@ namespace tamalloc::inline TAMALLOC_ABI {
 }
 
 /// The processes that were there when processes() was called, by increasing pid, without kernel threads and what is
-/// hidden. Each is read when iteration gets there, and left out if it has ended; so this is no snapshot, and a pid that
-/// was reused meanwhile shows its new owner. Each begin() starts at the first again. Copies share one state, in which
-/// iteration leaves its error: for one thread at a time.
+/// hidden. Each is read when iteration gets there, or some of them ahead, and left out if it has ended; so this is no
+/// snapshot, and a pid that was reused meanwhile may show its new owner. Each begin() starts at the first again. Copies
+/// share one state, in which iteration leaves its error: for one thread at a time.
 class ProcessView : public std::ranges::view_interface<ProcessView> {
 public:
     class Iterator;
@@ -85,6 +94,7 @@ public:
     ProcessView() = default;
     ProcessView(detail::Procfs procfs, std::vector<pid_t> pids, StatsField fields)
         : state_(std::make_shared<State>(std::move(procfs), std::move(pids), fields)) {}
+    explicit ProcessView(const detail::Census& census) : state_(std::make_shared<State>(census)) {}
 
     /// \effects reads the first process
     /// \throws std::bad_alloc
@@ -98,13 +108,16 @@ public:
     }
 
 private:
+    // Either the pids that /proc listed, or what a list by the calls is made from.
     struct State {
         State(detail::Procfs&& p, std::vector<pid_t>&& all, StatsField f) noexcept
             : procfs(std::move(p)), pids(std::move(all)), fields(f) {}
+        explicit State(const detail::Census& c) noexcept : census(c) {}
 
-        detail::Procfs procfs;
+        std::optional<detail::Procfs> procfs;
         std::vector<pid_t> pids;
-        StatsField fields;
+        StatsField fields{};
+        std::optional<detail::Census> census;
         std::error_code error;
     };
 
@@ -124,42 +137,55 @@ public:
     [[nodiscard]] const ProcessStats& operator*() const noexcept { return walk_->stats; }
     [[nodiscard]] const ProcessStats* operator->() const noexcept { return &walk_->stats; }
     Iterator& operator++() noexcept {
-        ++walk_->index;
         walk_->settle();
         return *this;
     }
     void operator++(int) noexcept { ++*this; }
 
     [[nodiscard]] friend bool operator==(const Iterator& i, std::default_sentinel_t) noexcept {
-        return i.walk_ == nullptr || i.walk_->index == i.walk_->state->pids.size();
+        return i.walk_ == nullptr || i.walk_->at_end;
     }
 
 private:
     friend ProcessView;
 
     struct Walk {
-        explicit Walk(std::shared_ptr<State> s) noexcept : state(std::move(s)) {
+        explicit Walk(std::shared_ptr<State> s) : state(std::move(s)) {
             state->error.clear();
+            if (const auto& census = state->census) records.emplace(*census);
             settle();
         }
         // Goes on to a process that is there, or to the end.
         void settle() noexcept {
-            for (; index != state->pids.size(); ++index) {
-                const auto next = state->procfs.process_stats(state->pids[index], state->fields);
+            if (records) at_end = !take_from(*records);
+            else if (const auto& procfs = state->procfs) at_end = !take_from(*procfs);
+        }
+
+        [[nodiscard]] bool take_from(detail::RecordList& list) noexcept {
+            const auto* const record = list.next();
+            state->error = list.error();
+            if (record != nullptr) stats = detail::stats_of(*record);
+            return record != nullptr;
+        }
+        [[nodiscard]] bool take_from(const detail::Procfs& procfs) noexcept {
+            while (index != state->pids.size()) {
+                const auto next = procfs.process_stats(state->pids[index++], state->fields);
                 if (next) {
                     stats = *next;
-                    return;
+                    return true;
                 }
                 if (detail::is_left_out(next.error())) continue;
                 state->error = next.error();
-                index = state->pids.size();
-                return;
+                break;
             }
+            return false;
         }
 
         std::shared_ptr<State> state;
+        std::optional<detail::RecordList> records;
         std::size_t index = 0;
         ProcessStats stats;
+        bool at_end = false;
     };
 
     explicit Iterator(std::shared_ptr<Walk> walk) noexcept : walk_(std::move(walk)) {}
@@ -189,11 +215,12 @@ namespace detail {
 
 /// \returns a view of all visible processes. Keep the result in a variable: before C++23 the loop
 /// `for (auto& p : *processes())` walks over what is destroyed already.
-/// \errors ENOENT: no /proc; EMFILE and the like. What goes wrong later ends the range: ProcessView::error.
+/// \errors from /proc: ENOENT: no /proc; EMFILE and the like. What goes wrong later ends the range: ProcessView::error.
 /// \throws std::bad_alloc
-/// Proportional to the processes; any thread. The view keeps one descriptor open.
+/// Proportional to the processes; any thread. From /proc the view keeps one descriptor open.
 /// \commits no
 [[nodiscard]] inline result<ProcessView> processes(StatsField fields = StatsField::all) {
+    if (const auto census = detail::census_by_call(fields)) return ProcessView(*census);
     auto procfs = detail::Procfs::open();
     if (!procfs) return unexpected<std::error_code>(procfs.error());
     return detail::processes(std::move(*procfs), fields);

@@ -10,6 +10,7 @@
 #include "tamalloc/expected.hpp"
 #include "tamalloc/format.hpp"
 #include "tamalloc/fresh_run.hpp"
+#include "tamalloc/kernel_source.hpp"
 #include "tamalloc/memory_resource.hpp"
 #include "tamalloc/mmap_source.hpp"
 #include "tamalloc/page_source.hpp"

@@ -13,8 +13,9 @@ static_assert(PageSource<MmapSource<MmapOptions{Charge::accounted, HugePages::ne
 static_assert(PurgingSource<SystemSource> && ClearingSource<SystemSource> && ReservingSource<SystemSource>);
 static_assert(ResizingSource<SystemSource> && ObservingSource<SystemSource>);
 static_assert(ZeroInitializable<int> && ImplicitLifetime<int> && !enable_zero_init<int>);
-static_assert(backend().backend == Backend::mmap && SystemSource::active() == Backend::mmap);
-static_assert(same_as<decltype(backend()), BackendInfo>);
+static_assert(PageSource<KernelSource<MmapOptions{Charge::lazy, HugePages::prefer, OnFork::omit, true}>>);
+static_assert(same_as<decltype(backend()), BackendInfo> && same_as<decltype(SystemSource::active()), Backend>);
+static_assert(Backend::mmap != Backend::kernel && Provenance::procfs != Provenance::kernel);
 static_assert(same_as<PageAllocator<int>, Allocator<int, DefaultSource, AllocatorOptions{.zero = Zeroing::eager}>>);
 static_assert(
     same_as<SparseAllocator<int>, Allocator<int, DefaultSource, AllocatorOptions{.zero = Zeroing::zero_copies}>>);

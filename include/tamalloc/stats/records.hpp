@@ -24,11 +24,11 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
-/// Where a figure comes from. This version reads /proc only.
+/// Where a figure comes from: /proc, or the tamalloc system calls of a patched kernel. From a module none comes yet.
 enum class Provenance : unsigned char { procfs, module, kernel };
 
-/// Groups of members of ProcessStats, each with its price: the files read for it. All read status, which tells threads,
-/// and stat of what has 0 bytes, which tells kernel threads.
+/// Groups of members of ProcessStats, each with its price under /proc: the files read for it. All read status, which tells
+/// threads, and stat of what has 0 bytes, which tells kernel threads.
 enum class StatsField : unsigned {
     memory = 1,     // reserved, committed: no other
     identity = 2,   // parent, uid, name, start_ns: stat
@@ -56,8 +56,7 @@ struct ProcessStats {
     std::uint64_t swap = 0, page_tables = 0;
     int oom_score = 0, oom_score_adj = 0;   // the kernel's own; an idle process of usual size has a score of 666
     std::uint64_t start_ns = 0;   // since boot; (pid, start_ns) is one process, unless the pid is reused within a tick
-    StatsField
-        filled{};   // more than asked for where a file told it anyway; less where a sandbox's /proc does not tell
+    StatsField filled{};   // more than asked for where it came along anyway; less where a sandbox's /proc does not tell
     Provenance from = Provenance::procfs;
     std::array<char, 16> comm{};   // the bytes of name(), then NULs
 
