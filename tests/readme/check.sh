@@ -23,17 +23,23 @@ programs=(block-*.cpp)
 recipes=(block-*.cmake)
 echo "${#programs[@]} programs, ${#recipes[@]} CMake files"
 
+# Compiles and runs one program. Usage: try PROGRAM STANDARD COMPILER...
+try() {
+    local program=$1 standard=$2
+    shift 2
+    echo "== $program, $*, C++$standard"
+    "$@" "-std=c++$standard" -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -pthread -I "$root/include" \
+        "$program" -o "$program-$1-$standard"
+    "./$program-$1-$standard"
+}
+export root
+export -f try
 for program in "${programs[@]}"; do
-    for compiler in g++-12 "clang++-19 -stdlib=libc++"; do
-        for standard in 20 23; do
-            echo "== $program, $compiler, C++$standard"
-            # shellcheck disable=SC2086   # the compiler is a command with an option
-            $compiler -std=c++$standard -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -pthread \
-                -I "$root/include" "$program" -o program
-            ./program
-        done
+    for standard in 20 23; do
+        echo "$program $standard g++-12"
+        echo "$program $standard clang++-19 -stdlib=libc++"
     done
-done
+done | xargs -P "$(nproc)" -L 1 bash -euc 'try "$@"' bash
 
 cp "${programs[0]}" main.cpp
 ln -s "$root" tamalloc   # where the blocks expect a copy of the project

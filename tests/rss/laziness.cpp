@@ -117,7 +117,7 @@ void check_beyond_memory() {
     }
 }
 
-constexpr std::size_t n = 64 * MiB / sizeof(double);
+constexpr std::size_t n = 16 * MiB / sizeof(double);
 constexpr std::size_t per_page = 4096 / sizeof(double);
 
 template<Zeroing Zero> void check_scenarios() {
