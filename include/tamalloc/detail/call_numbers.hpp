@@ -45,8 +45,8 @@ enum class Why : std::uint8_t {
 
 enum class Wish : std::uint8_t { automatic, mmap, syscall, unknown };
 
-/// Fits into a word, so that it is published and taken back in one store.
-struct CallGroup {
+/// Fits into a word, and is aligned like one, so that it is published and taken back in one store without libatomic.
+struct alignas(8) CallGroup {
     enum Memory : std::size_t { tamalloc2, rezero };
     enum Statistics : std::size_t { tamstat, list, total };
 
