@@ -1357,6 +1357,47 @@ TEST(zero_after_reclaim_by_a_control_group)
 		SKIP(return, "%s", problem);
 }
 
+/* Whatever stands at the ends of the range and of what is done in one go. */
+TEST(huge_pages_are_kept_whole)
+{
+	size_t size = 24 * pmd_size, odd = pmd_size / 2;
+	char *p;
+
+	if (!pmd_size)
+		SKIP(return, "no huge pages");
+	p = reserve(size, TAMALLOC_HUGE);
+	ASSERT_TRUE(p);
+	memset(p, 1, size);
+	if (smaps_field(p, "AnonHugePages") * KIB < (long long)size)
+		SKIP(return, "the huge pages are not to be had");
+	/* Half a page, then fifteen, then half a page is too little for the next one. */
+	EXPECT_EQ(odd + 15 * pmd_size,
+		  do_rezero(p + odd, 20 * pmd_size - odd, 16 * pmd_size, 0));
+	EXPECT_TRUE(is_zero(p + odd, 20 * pmd_size - odd));
+	EXPECT_EQ(1, p[odd - 1]);
+	EXPECT_EQ(1, p[20 * pmd_size]);
+	munmap(p, size);
+}
+
+/* The price follows what was touched, not what was asked for. */
+TEST(untouched_memory_costs_nothing)
+{
+	size_t size = 64 * TIB;
+	double start;
+	char *p;
+
+	p = reserve(size, TAMALLOC_NOHUGE);
+	ASSERT_TRUE(p);
+	p[0] = 1;
+	p[size / 2] = 1;
+	p[size - 1] = 1;
+	start = now();
+	EXPECT_EQ(3 * ps, do_rezero(p, size, SIZE_MAX, 0));
+	EXPECT_GT(0.2, now() - start);
+	EXPECT_EQ(0, p[0] | p[size / 2] | p[size - 1]);
+	munmap(p, size);
+}
+
 int main(int argc, char **argv)
 {
 	need_calls(NEED(TAMALLOC2) | NEED(REZERO));
