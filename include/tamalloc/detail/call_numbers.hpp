@@ -97,10 +97,9 @@ inline constexpr unsigned unknown_flag = 1U << 31;   // of every call
 // numbers. One decimal number and a newline each.
 inline constexpr std::array<const char*, 6> sysfs_files{"abi_version", "nr_tamalloc2",    "nr_tamalloc_rezero",
                                                         "nr_tamstat",  "nr_tamstat_list", "nr_tamstat_total"};
-static_assert(std::array{PR_TAMALLOC_ABI, PR_TAMALLOC_NR + TAMALLOC_CALL_TAMALLOC2,
-                         PR_TAMALLOC_NR + TAMALLOC_CALL_REZERO, PR_TAMALLOC_NR + TAMALLOC_CALL_TAMSTAT,
-                         PR_TAMALLOC_NR + TAMALLOC_CALL_TAMSTAT_LIST,
-                         PR_TAMALLOC_NR + TAMALLOC_CALL_TAMSTAT_TOTAL} == std::array{0, 1, 2, 3, 4, 5});
+static_assert(PR_TAMALLOC_ABI == 0 && PR_TAMALLOC_NR == 1 && TAMALLOC_CALL_TAMALLOC2 == 0 &&
+              TAMALLOC_CALL_REZERO == 1 && TAMALLOC_CALL_TAMSTAT == 2 && TAMALLOC_CALL_TAMSTAT_LIST == 3 &&
+              TAMALLOC_CALL_TAMSTAT_TOTAL == 4);
 
 /// \returns the number in a file of that directory, 0 where there is none
 [[nodiscard]] inline int number_in(const Descriptor& directory, const char* file) noexcept {
