@@ -9,7 +9,8 @@
 //     bool start_fake_kernel();                         // for good: in a child
 //     void use_no_calls();                              // for good, whatever the kernel has: in a child
 //     class Checks;                                     // for a child, whose doctest nobody hears
-//     int with_fake_kernel(F);                          // status of f(Checks&) in a child with it; 77: not permitted
+//     void on_fake_kernel(F);                           // f(Checks&) in a child with it
+//     void on_real_kernel(calls, F);                    // f(Checks&) in a child, where the kernel has these calls
 //   }
 #pragma once
 #include <algorithm>         // std::max, std::ranges::sort
@@ -27,6 +28,8 @@
 #include <source_location>   // std::source_location
 #include <string>            // std::string
 #include <vector>            // std::vector
+
+#include <doctest/doctest.h>   // CHECK
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -306,13 +309,26 @@ private:
     int status_ = 0;
 };
 
-template<class F> int with_fake_kernel(F f) {
-    return in_child([&f] {
+// Runs f(Checks&) in a child, under the fake kernel.
+template<class F> void on_fake_kernel(F f) {
+    const int status = in_child([&f] {
         if (!start_fake_kernel()) return 77;
         Checks check;
         f(check);
         return check.status();
     });
+    if (status == 77) return skip("seccomp is not permitted here");
+    CHECK(status == 0);
+}
+
+// The same under the real kernel, where it has these calls.
+template<class F> void on_real_kernel(const tamalloc::detail::CallGroup& calls, F f) {
+    if (!calls.usable()) return;
+    CHECK(in_child([&f] {
+              Checks check;
+              f(check);
+              return check.status();
+          }) == 0);
 }
 
 }   // namespace support

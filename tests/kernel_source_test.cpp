@@ -22,7 +22,9 @@
 
 using support::Checks;
 using support::fake_kernel;
+using support::on_fake_kernel;
 using support::page;
+using support::vm_flags;
 using tamalloc::Charge;
 using tamalloc::errc;
 using tamalloc::HugePages;
@@ -39,22 +41,8 @@ namespace {
 
 using Sparse = KernelSource<{.huge = HugePages::never}>;
 
-template<class F> void on_fake_kernel(F f) {
-    const int status = support::with_fake_kernel(f);
-    if (status == 77) return support::skip("seccomp is not permitted here");
-    CHECK(status == 0);
-}
-
-// With the calls of the kernel, where it has them, and with the fake ones.
 template<class F> void on_each_kernel(F f) {
-    const auto in_child = [&f] {
-        return support::in_child([&f] {
-            Checks check;
-            f(check);
-            return check.status();
-        });
-    };
-    if (tamalloc::detail::memory_calls().usable()) CHECK(in_child() == 0);
+    support::on_real_kernel(tamalloc::detail::memory_calls(), f);
     on_fake_kernel(f);
 }
 
@@ -64,19 +52,6 @@ template<class Source> void conforms(Checks& check) {
         check(false);
     }
     check(tamalloc::detail::memory_calls().usable());
-}
-
-// The "VmFlags:" line of the mapping at p, proc(5).
-std::string vm_flags(const std::byte* p) {
-    std::ifstream smaps("/proc/self/smaps");
-    const auto address = reinterpret_cast<std::uintptr_t>(p);
-    bool inside = false;
-    for (std::string line; std::getline(smaps, line);) {
-        std::uintptr_t first = 0, last = 0;
-        if (std::sscanf(line.c_str(), "%lx-%lx ", &first, &last) == 2) inside = first <= address && address < last;
-        else if (inside && line.starts_with("VmFlags:")) return line + " ";
-    }
-    return {};
 }
 
 template<class S> bool new_block_has(const char* flag) {
@@ -162,12 +137,11 @@ TEST_CASE("the options reach the kernel through the call") {
     overcommit >> mode;
     const bool huge_pages = std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled").good();
     on_each_kernel([&](Checks& check) {
-        if (mode != 2) check(new_block_has<KernelSource<>>(" nr "));
+        if (mode != 2) check(new_block_has<KernelSource<>>(" nr ") && !new_block_has<KernelSource<>>(" ac "));
         check(new_block_has<KernelSource<{.accounting = Charge::accounted}>>(" ac "));
         check(new_block_has<KernelSource<{.fork = OnFork::wipe}>>(" wf "));
         check(new_block_has<KernelSource<{.fork = OnFork::omit}>>(" dc "));
-        for (const char* const flag : {" ac ", " wf ", " dc ", " nh ", " hg "})
-            check(!new_block_has<KernelSource<>>(flag));
+        for (const char* const flag : {" wf ", " dc ", " nh ", " hg "}) check(!new_block_has<KernelSource<>>(flag));
         if (!huge_pages) return;
         check(new_block_has<KernelSource<{.huge = HugePages::never}>>(" nh "));
         check(new_block_has<KernelSource<{.huge = HugePages::prefer}>>(" hg "));
@@ -244,14 +218,13 @@ TEST_CASE("where the kernel will not clear a block, it is cleared all the same")
             const auto kept = source.clear(p, 64 * page, 8 * page);
             check(kept.has_value() && *kept <= 8 * page);
             check(tamalloc::all_zero({p, 64 * page}));
-            const bool gone = error == EPERM || error == ENOSYS;
-            check(tamalloc::detail::memory_calls().usable() == !gone);
+            check(tamalloc::detail::memory_calls().usable() == (error != ENOSYS));
         });
     }
 }
 
 TEST_CASE("memory that is refused is an error and no reason to give the calls up") {
-    for (const int error : {ENOMEM, EAGAIN, EACCES, EINTR, EINVAL}) {
+    for (const int error : {ENOMEM, EAGAIN, EACCES, EINTR, EINVAL, EPERM}) {
         CAPTURE(error);
         on_fake_kernel([error](Checks& check) {
             const KernelSource<> source;
@@ -274,6 +247,14 @@ TEST_CASE("a call that is refused later is unsupported from then on") {
             const int used = fake_kernel.used[TAMALLOC_CALL_TAMALLOC2];
             check(source.map(page, 1).error() == errc::unsupported);
             check(fake_kernel.used[TAMALLOC_CALL_TAMALLOC2] == used);
+        });
+        on_fake_kernel([error](Checks& check) {
+            const Sparse source;
+            std::byte* const p = source.map(4 * page, 1).value();
+            p[page] = std::byte{1};
+            fake_kernel.answers[TAMALLOC_CALL_REZERO] = error;
+            check(source.clear(p, 4 * page, 4 * page).value() == page && p[page] == std::byte{});
+            check(!tamalloc::detail::memory_calls().usable());
         });
     }
 }

@@ -21,6 +21,7 @@
 #include "tamalloc/testing.hpp"
 
 using support::page;
+using support::vm_flags;
 using tamalloc::Charge;
 using tamalloc::errc;
 using tamalloc::HugePages;
@@ -37,19 +38,6 @@ namespace {
 using Sparse = MmapSource<{.huge = HugePages::never}>;
 
 std::size_t resident(const std::byte* p, std::size_t n) { return tamalloc::resident_bytes({p, n}).value(); }
-
-// The "VmFlags:" line of the mapping at p, proc(5).
-std::string vm_flags(const std::byte* p) {
-    std::ifstream smaps("/proc/self/smaps");
-    const auto address = reinterpret_cast<std::uintptr_t>(p);
-    bool inside = false;
-    for (std::string line; std::getline(smaps, line);) {
-        std::uintptr_t first = 0, last = 0;
-        if (std::sscanf(line.c_str(), "%lx-%lx ", &first, &last) == 2) inside = first <= address && address < last;
-        else if (inside && line.starts_with("VmFlags:")) return line + " ";
-    }
-    return {};
-}
 
 template<class S> std::string flags_of_new_block() {
     const S source;

@@ -703,21 +703,12 @@ namespace {
 
 template<class F> void with_fake_calls(F f) {
     if (support::thread_sanitized) return support::skip("ThreadSanitizer lets no signal handler allocate memory");
-    const int status = support::with_fake_kernel(f);
-    if (status == 77) return support::skip("seccomp is not permitted here");
-    CHECK(status == 0);
+    support::on_fake_kernel(f);
 }
 
 // With the calls of the kernel, where it has them, and with the fake ones.
 template<class F> void with_calls(F f) {
-    const auto in_child = [&f] {
-        return support::in_child([&f] {
-            Checks check;
-            f(check);
-            return check.status();
-        });
-    };
-    if (detail::statistics_calls().usable()) CHECK(in_child() == 0);
+    support::on_real_kernel(detail::statistics_calls(), f);
     with_fake_calls(f);
 }
 
@@ -871,6 +862,28 @@ TEST_CASE("a list in pages of no, one and two records misses nothing") {
             check(std::ranges::count(listed, ::getpid()) == 1 && std::ranges::count(listed, ::getppid()) == 1);
         }
     });
+}
+
+TEST_CASE("a list in a time namespace has those that started before its clock") {
+    if (support::thread_sanitized) return support::skip("ThreadSanitizer lets no signal handler allocate memory");
+    const auto list = [] {
+        Checks check;
+        const auto view = tamalloc::processes(StatsField::identity).value();
+        check(view.begin()->from == tamalloc::Provenance::kernel);
+        check(std::ranges::count(view, 1, &ProcessStats::pid) == 1);
+        return check.status();
+    };
+    const int status = support::in_child([&list] {
+        if (::unshare(CLONE_NEWTIME) != 0) return 77;
+        timespec now{};
+        ::clock_gettime(CLOCK_BOOTTIME, &now);
+        std::ofstream offsets("/proc/self/timens_offsets");   // of the children
+        if (!(offsets << "boottime -" << now.tv_sec << " 0" << std::flush)) return 77;
+        if (detail::statistics_calls().usable() && support::in_child(list) != 0) return 1;
+        return support::in_child([&list] { return support::start_fake_kernel() ? list() : 77; });
+    });
+    if (status == 77) return support::skip("time namespaces or seccomp are not permitted here");
+    CHECK(status == 0);
 }
 
 TEST_CASE("EPERM about a process is the answer, and the calls go on being used") {

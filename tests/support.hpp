@@ -8,12 +8,15 @@
 //     bool refuse(call, errno)    seccomp: from now on the call answers errno
 //     bool hide_proc()            an empty /proc for this process
 //     std::byte read(p)           a read that the compiler cannot leave out
+//     std::string vm_flags(p)     what /proc/self/smaps says of the mapping at p
 //   }
 #pragma once
 #include <cerrno>    // errno
 #include <csignal>   // std::signal
 #include <cstddef>   // offsetof
-#include <cstdio>    // std::printf
+#include <cstdint>   // std::uintptr_t
+#include <cstdio>    // std::printf, std::sscanf
+#include <fstream>   // std::ifstream
 #include <initializer_list>
 #include <string>   // std::string
 
@@ -99,5 +102,18 @@ inline bool hide_proc() {
 }
 
 inline std::byte read(const std::byte* p) { return *static_cast<const volatile std::byte*>(p); }
+
+// The "VmFlags:" line of the mapping at p, proc(5).
+inline std::string vm_flags(const std::byte* p) {
+    std::ifstream smaps("/proc/self/smaps");
+    const auto address = reinterpret_cast<std::uintptr_t>(p);
+    bool inside = false;
+    for (std::string line; std::getline(smaps, line);) {
+        std::uintptr_t first = 0, last = 0;
+        if (std::sscanf(line.c_str(), "%lx-%lx ", &first, &last) == 2) inside = first <= address && address < last;
+        else if (inside && line.starts_with("VmFlags:")) return line + " ";
+    }
+    return {};
+}
 
 }   // namespace support

@@ -26,6 +26,7 @@
 
 using support::Checks;
 using support::fake_kernel;
+using support::on_fake_kernel;
 using support::page;
 using tamalloc::Backend;
 using tamalloc::errc;
@@ -38,12 +39,6 @@ static_assert(std::is_empty_v<SystemSource> && std::is_same_v<tamalloc::DefaultS
 static_assert(noexcept(SystemSource::active()));
 
 namespace {
-
-template<class F> void on_fake_kernel(F f) {
-    const int status = support::with_fake_kernel(f);
-    if (status == 77) return support::skip("seccomp is not permitted here");
-    CHECK(status == 0);
-}
 
 // Everything that takes its pages from here.
 void use_containers(Checks& check) {

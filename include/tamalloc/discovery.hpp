@@ -13,11 +13,14 @@
 //   auto      the default: the calls where there are any, else mmap(2) and /proc
 //   mmap      no tamalloc call at all, for statistics neither
 //   syscall   as auto; backend() says plainly if there is none
+// Anything else is as auto, and backend() says so.
 // A program with more privileges than its user (secure_getenv(3)) takes no notice of it.
 #pragma once
 #include <array>         // std::array
 #include <atomic>        // std::atomic
+#include <cerrno>        // ENOSYS, EPERM
 #include <cstddef>       // std::size_t
+#include <cstdint>       // std::intptr_t
 #include <string_view>   // std::string_view
 
 #include "tamalloc/config.hpp"
@@ -31,6 +34,7 @@ enum class Backend : unsigned char {
     kernel,   // the tamalloc system calls of a patched kernel
 };
 
+/// What backend() answers.
 struct BackendInfo {
     Backend backend;
     std::string_view reason;   // one English clause, static
@@ -55,19 +59,33 @@ inline void publish(std::atomic<CallGroup>& where, const CallGroup& calls) noexc
 }
 
 [[nodiscard]] inline CallGroup known(std::atomic<CallGroup>& wanted) noexcept {
-    if constexpr (TAMALLOC_NO_SYSCALL != 0) return {.why = Why::compiled_out};
-    const auto calls = wanted.load(std::memory_order_relaxed);
-    return calls.why == Why::not_looked ? look_for(wanted) : calls;
+    if constexpr (TAMALLOC_NO_SYSCALL != 0) {
+        return {.why = Why::compiled_out};
+    } else {
+        const auto calls = wanted.load(std::memory_order_relaxed);
+        return calls.why == Why::not_looked ? look_for(wanted) : calls;
+    }
 }
 
 /// \returns the calls for memory and those for statistics, to be used where usable()
 [[nodiscard]] inline CallGroup memory_calls() noexcept { return known(memory_calls_found); }
 [[nodiscard]] inline CallGroup statistics_calls() noexcept { return known(statistics_calls_found); }
 
-/// For a call that is refused since, as by a seccomp filter that was installed later.
-[[gnu::cold, gnu::noinline]] inline void withdraw(std::atomic<CallGroup>& calls) noexcept {
-    const auto wish = calls.load(std::memory_order_relaxed).wish;
-    calls.store({.why = Why::withdrawn, .wish = wish}, std::memory_order_relaxed);
+/// For calls that are refused since.
+inline void withdraw(std::atomic<CallGroup>& where) noexcept {
+    const auto wish = where.load(std::memory_order_relaxed).wish;
+    where.store({.why = Why::withdrawn, .wish = wish}, std::memory_order_relaxed);
+}
+
+/// \returns whether the call that answered so is refused for good, as by a seccomp filter that was installed later. Then
+/// its group is taken back.
+// EPERM may be about this one question (a security module, a sealed mapping, vm.tamstat_scope); the trial tells.
+template<class Try>
+[[nodiscard, gnu::cold, gnu::noinline]] bool taken_back(std::atomic<CallGroup>& where, const CallGroup& calls,
+                                                        std::intptr_t answer, Try try_group) noexcept {
+    if (answer != -ENOSYS && (answer != -EPERM || try_group(calls, calls.why) == calls.why)) return false;
+    withdraw(where);
+    return true;
 }
 
 // Static text made of two parts.
@@ -83,11 +101,12 @@ private:
     std::size_t size_ = 0;
 };
 
-inline constexpr std::array<std::string_view, 11> whys{
+inline constexpr std::array<std::string_view, 12> whys{
     "not looked for",
     "compiled with TAMALLOC_NO_SYSCALL",
     "TAMALLOC_BACKEND=mmap",
     "this kernel has no tamalloc system calls",
+    "prctl(2) is refused and sysfs does not tell the numbers of the tamalloc system calls",
     "the tamalloc interface of this kernel has a version that is not known here",
     "this kernel has only some of the tamalloc system calls",
     "the tamalloc system calls are refused, as by a seccomp filter",

@@ -185,12 +185,13 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
 
     friend bool operator==(const MmapSource&, const MmapSource&) = default;
 
-private:
-    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | (Options.accounting == Charge::lazy ? MAP_NORESERVE : 0);
-
+protected:
     [[nodiscard]] static bool whole_pages(const std::byte* p, std::size_t n) noexcept {
         return ((reinterpret_cast<std::uintptr_t>(p) | n) & (granularity() - 1)) == 0;
     }
+
+private:
+    static constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | (Options.accounting == Charge::lazy ? MAP_NORESERVE : 0);
 
     static result<void> as_result(int zero_or_error) noexcept {
         if (zero_or_error != 0) return detail::system_failure(-zero_or_error);

@@ -9,8 +9,8 @@
 //     FoundCalls find_calls(const char* sysfs) noexcept;
 //   }
 //
-// prctl(2) is asked first, which every other kernel answers with EINVAL, then sysfs, for which prctl may be refused. Each
-// number is then tried by a call whose only right answer is EINVAL: it may be refused, or belong to another call.
+// prctl(2) is asked, which every other kernel answers with EINVAL, and sysfs where that is refused. Each number is then
+// tried by a call that changes nothing and whose only right answer is EINVAL: it may be refused, or not be what was told.
 #pragma once
 #include <array>         // std::array
 #include <cerrno>        // EINVAL, ENOSYS, EPERM
@@ -34,6 +34,7 @@ enum class Why : std::uint8_t {
     compiled_out,
     told_not_to,
     absent,
+    untold,
     other_version,
     incomplete,
     refused,
@@ -97,9 +98,9 @@ inline constexpr unsigned unknown_flag = 1U << 31;   // of every call
 // numbers. One decimal number and a newline each.
 inline constexpr std::array<const char*, 6> sysfs_files{"abi_version", "nr_tamalloc2",    "nr_tamalloc_rezero",
                                                         "nr_tamstat",  "nr_tamstat_list", "nr_tamstat_total"};
-static_assert(PR_TAMALLOC_ABI == 0 && PR_TAMALLOC_NR == 1 && TAMALLOC_CALL_TAMALLOC2 == 0 &&
-              TAMALLOC_CALL_REZERO == 1 && TAMALLOC_CALL_TAMSTAT == 2 && TAMALLOC_CALL_TAMSTAT_LIST == 3 &&
-              TAMALLOC_CALL_TAMSTAT_TOTAL == 4);
+static_assert(std::array{PR_TAMALLOC_ABI, PR_TAMALLOC_NR} == std::array{0, 1});
+static_assert(std::array{TAMALLOC_CALL_TAMALLOC2, TAMALLOC_CALL_REZERO, TAMALLOC_CALL_TAMSTAT,
+                         TAMALLOC_CALL_TAMSTAT_LIST, TAMALLOC_CALL_TAMSTAT_TOTAL} == std::array{0, 1, 2, 3, 4});
 
 /// \returns the number in a file of that directory, 0 where there is none
 [[nodiscard]] inline int number_in(const Descriptor& directory, const char* file) noexcept {
@@ -137,12 +138,15 @@ template<class Ask> [[nodiscard]] FoundCalls find_calls_by(Ask ask, int version,
 [[nodiscard]] inline FoundCalls find_calls(const char* sysfs = "/sys/kernel/mm/tamalloc") noexcept {
     const auto wish = wish_of_user();
     if (wish == Wish::mmap) return found_none(Why::told_not_to, wish);
-    if (const int version = sys::ask(PR_TAMALLOC_ABI); version >= 0)
-        return find_calls_by(sys::ask, version, Why::by_prctl, wish);
+    const int version = sys::ask(PR_TAMALLOC_ABI);
+    if (version >= 0) return find_calls_by(sys::ask, version, Why::by_prctl, wish);
+    // The numbers in sysfs are those of 64-bit programs.
+    if (version == -EINVAL || sizeof(void*) != 8) return found_none(Why::absent, wish);
     const Descriptor directory(AT_FDCWD, sysfs, O_PATH | O_DIRECTORY);
-    if (directory.error() != 0) return found_none(Why::absent, wish);
     const auto ask = [&](int what) { return number_in(directory, sysfs_files.at(static_cast<std::size_t>(what))); };
-    return find_calls_by(ask, ask(PR_TAMALLOC_ABI), Why::by_sysfs, wish);
+    const int version_told = ask(PR_TAMALLOC_ABI);
+    if (version_told <= 0) return found_none(Why::untold, wish);
+    return find_calls_by(ask, version_told, Why::by_sysfs, wish);
 }
 
 }   // namespace tamalloc::inline TAMALLOC_ABI::detail

@@ -23,12 +23,13 @@
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/sys.hpp"   // value_or_negated_errno
 
-// In a namespace, and without its guard: a program may include the header of its kernel as well, before or after.
+// In a namespace, whether or not the program includes the header of its kernel as well, before or after.
+#pragma push_macro("_UAPI_LINUX_TAMALLOC_H")
 #undef _UAPI_LINUX_TAMALLOC_H
 namespace tamalloc::inline TAMALLOC_ABI::detail::uapi {
 #include "tamalloc/detail/uapi.h"
 }
-#undef _UAPI_LINUX_TAMALLOC_H
+#pragma pop_macro("_UAPI_LINUX_TAMALLOC_H")
 
 namespace tamalloc::inline TAMALLOC_ABI::detail::sys {
 
@@ -38,7 +39,8 @@ static_assert(sizeof(uapi::tamstat_list_req) == TAMSTAT_LIST_REQ_SIZE_VER0);
 static_assert(sizeof(uapi::tamstat_total) == TAMSTAT_TOTAL_SIZE_VER0);
 
 inline int ask(int what) noexcept {
-    return value_or_negated_errno([&] { return ::prctl(PR_TAMALLOC, what, 0UL, 0UL, 0UL); });
+    return value_or_negated_errno(
+        [&] { return ::prctl(PR_TAMALLOC, static_cast<unsigned long>(what), 0UL, 0UL, 0UL); });
 }
 
 inline std::intptr_t tamalloc2(long number, const uapi::tamalloc_args* args, std::size_t size) noexcept {

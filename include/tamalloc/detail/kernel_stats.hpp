@@ -11,10 +11,11 @@
 //   }
 #pragma once
 #include <algorithm>      // std::ranges::copy
-#include <cerrno>         // ENOSYS, EPERM, ESRCH
+#include <cerrno>         // EPERM, ESRCH
 #include <cstddef>        // std::size_t
 #include <cstdint>        // std::uint64_t
 #include <ctime>          // clock_gettime
+#include <limits>         // std::numeric_limits
 #include <optional>       // std::optional
 #include <system_error>   // std::error_code
 #include <vector>         // std::vector
@@ -25,7 +26,8 @@
 #include "tamalloc/detail/call_numbers.hpp"    // CallGroup, try_statistics
 #include "tamalloc/detail/kernel_calls.hpp"    // sys::tamstat and its kin
 #include "tamalloc/detail/process_files.hpp"   // ProcUnits, wants
-#include "tamalloc/discovery.hpp"              // statistics_calls, withdraw
+#include "tamalloc/detail/sys.hpp"             // value_or_negated_errno
+#include "tamalloc/discovery.hpp"              // statistics_calls, taken_back
 #include "tamalloc/error.hpp"                  // errc, failure, result, system_failure
 #include "tamalloc/stats/records.hpp"          // ProcessStats, SystemTotals
 
@@ -74,16 +76,10 @@ namespace tamalloc::inline TAMALLOC_ABI::detail {
     return stats;
 }
 
-[[nodiscard]] inline bool still_there(const CallGroup& calls) noexcept {
-    return try_statistics(calls, calls.why) == calls.why;
-}
-
 /// \returns what a call answered, or no value: the calls are refused, taken back herewith, and /proc is to be asked
-// EPERM may also be said about one process (vm.tamstat_scope).
 [[nodiscard]] inline std::optional<long> unless_gone(long answer, const CallGroup& calls) noexcept {
-    if (answer != -ENOSYS && (answer != -EPERM || still_there(calls))) return answer;
-    withdraw(statistics_calls_found);
-    return {};
+    if (answer < 0 && taken_back(statistics_calls_found, calls, answer, try_statistics)) return {};
+    return answer;
 }
 
 [[nodiscard]] inline std::optional<result<ProcessStats>> process_stats_by_call(pid_t pid) noexcept {
@@ -122,20 +118,18 @@ namespace tamalloc::inline TAMALLOC_ABI::detail {
 struct Census {
     CallGroup calls;
     StatsField fields{};
-    std::uint64_t taken_ns = 0;   // since boot
+    std::int64_t taken_ns = 0;   // since boot, as this time namespace has it
 };
 
 [[nodiscard]] inline std::optional<Census> census_by_call(StatsField fields) noexcept {
     const auto calls = statistics_calls();
     if (!calls.usable()) return {};
-    if (!still_there(calls)) {   // what is refused later ends the range
-        withdraw(statistics_calls_found);
-        return {};
-    }
+    // Tried first: what is refused later ends the range.
+    if (taken_back(statistics_calls_found, calls, -EPERM, try_statistics)) return {};
     timespec now{};
-    ::clock_gettime(CLOCK_BOOTTIME, &now);
-    return Census{calls, fields,
-                  static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec)};
+    if (sys::value_or_negated_errno([&] { return ::clock_gettime(CLOCK_BOOTTIME, &now); }) != 0)
+        return Census{calls, fields, std::numeric_limits<std::int64_t>::max()};
+    return Census{calls, fields, std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
 }
 
 class RecordList {
@@ -147,11 +141,12 @@ public:
         request_.mask = groups_for(census.fields);
     }
 
-    /// \returns the next record, by increasing pid; null at the end, which came early if error() says why
+    /// \returns the next record, by increasing pid; null at the end, which came early if error() says why. Not to be called
+    /// again then.
     [[nodiscard]] const uapi::tamstat* next() noexcept {
         while (true) {
             while (index_ != count_)
-                if (const auto& record = page_[index_++]; record.start_boottime_ns <= census_.taken_ns) return &record;
+                if (const auto& record = page_[index_++]; started_before_census(record)) return &record;
             if (request_.cursor == TAMSTAT_CURSOR_END || !read_page()) return nullptr;
         }
     }
@@ -161,6 +156,11 @@ public:
 private:
     static constexpr std::size_t records_per_page = 64;   // 12 KiB: the price of a call is shared by so many
 
+    // In a time namespace what is older than its clock started at a negative time, time_namespaces(7).
+    [[nodiscard]] bool started_before_census(const uapi::tamstat& record) const noexcept {
+        return static_cast<std::int64_t>(record.start_boottime_ns) <= census_.taken_ns;
+    }
+
     // A page may be empty without being the last.
     [[nodiscard]] bool read_page() noexcept {
         const long got = sys::tamstat_list(census_.calls.numbers[CallGroup::list], &request_, page_.data(),
@@ -169,8 +169,6 @@ private:
         count_ = got < 0 ? 0 : static_cast<std::size_t>(got);
         if (got >= 0) return true;
         error_ = errno_code(static_cast<int>(-got));
-        request_.cursor = TAMSTAT_CURSOR_END;
-        (void)unless_gone(got, census_.calls);   // then the next list comes from /proc
         return false;
     }
 
