@@ -3,15 +3,15 @@
  * The first and only program of a guest that tamk boots: sets the guest up, then runs the tests, one program, or a shell.
  *
  * Kernel command line:  tam.mode=test|run|shell|probe
- * From the initramfs:   /tam/tests    tests: LIMIT KIND NAME COMMAND [VARIABLE=VALUE], one a line
+ * From the initramfs:   /tam/tests    tests: LIMIT NAME COMMAND, one a line
  *                       /tam/splats   tests, run: expressions that no line of the kernel's log may match
  *                       /tam/program, /tam/args, /tam/env, /tam/stdin   run; args and env: strings that end with a NUL
  *                       (env also for tests)
  * To the host:          virtio ports "report" (KTAP and the verdict), "stdout", "stderr"
  *
- * KIND is tap (a program that prints TAP: every result counts, exit status 4 is a skip) or plain (its exit status counts, 77 is
- * a skip). COMMAND plant:FAULT is not a program but a fault for check-harness.sh. Results go to the port and, through /dev/kmsg,
- * to the console, where they keep their place among the kernel's own lines.
+ * A test is a program that prints TAP: every result counts, exit status 4 is a skip. COMMAND plant:FAULT is not a program but a
+ * fault for check-harness.sh. Results go to the port and, through /dev/kmsg, to the console, where they keep their place among
+ * the kernel's own lines.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -37,6 +37,7 @@
 #define SWAP_DIR	"/mnt/swapfs"	/* where the tests put their swap files; /dev/zram0 is theirs, too */
 #define KILL_SECONDS	10		/* for a test to die once it was killed */
 #define MAX_SPLATS	64
+#define KSFT_SKIP	4		/* tools/testing/selftests/kselftest.h */
 
 static int report = -1;			/* the port */
 static int kmsg_out = -1, kmsg_in = -1;
@@ -336,7 +337,7 @@ enum verdict { PASS, FAIL, TIMEOUT, SPLAT };	/* the worse, the greater */
 
 struct test {
 	int limit;
-	char kind[8], name[100], command[200], variable[100];
+	char name[100], command[200];
 	/* what its lines said */
 	char line[1000];
 	size_t len;
@@ -388,29 +389,19 @@ static bool kernel_complained(const char *name)
 	return yes;
 }
 
-static void remember_reason(struct test *t, const char *mark)
-{
-	const char *found = strstr(t->line, mark);
-
-	if (found)
-		snprintf(t->reason, sizeof(t->reason), "%s", found + strlen(mark));
-}
-
 static void end_of_line(struct test *t)
 {
-	bool tap = !strcmp(t->kind, "tap");
 	bool ok = !strncmp(t->line, "ok ", 3), not_ok = !strncmp(t->line, "not ok ", 7);
+	const char *skip;
 
 	t->line[t->len] = '\0';
-	dprintf(report, "%s%s\n", tap ? "    " : "    # ", t->line);
+	dprintf(report, "    %s\n", t->line);
 	t->len = 0;
-	if (!tap) {
-		remember_reason(t, "SKIPPED: ");
-		return;
-	}
 	sscanf(t->line, "1..%d", &t->planned);
-	remember_reason(t, "# SKIP ");
-	if (ok && strstr(t->line, "# SKIP"))
+	skip = strstr(t->line, "# SKIP ");
+	if (skip)
+		snprintf(t->reason, sizeof(t->reason), "%s", skip + strlen("# SKIP "));
+	if (ok && skip)
 		t->skipped++;
 	else
 		t->ok += ok;
@@ -471,8 +462,6 @@ static pid_t start_test(const struct test *t, int out)
 	become(open("/dev/null", O_RDONLY), out, out);
 	if (!strncmp(t->command, "plant:", 6))
 		plant(t->command + 6);
-	if (t->variable[0])
-		putenv(strdup(t->variable));
 	execl(t->command, t->command, NULL);
 	fprintf(stderr, "%s: %s\n", t->command, strerror(errno));
 	_exit(127);
@@ -481,19 +470,18 @@ static pid_t start_test(const struct test *t, int out)
 static void judge(const struct test *t, int status)
 {
 	int results = t->ok + t->not_ok + t->skipped;
-	bool tap = !strcmp(t->kind, "tap");
 
 	if (kernel_complained(t->name))
 		return;
 	if (WIFSIGNALED(status))
 		fail(FAIL, t->name, "killed by signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status) == (tap ? 4 : 77))
+	else if (WEXITSTATUS(status) == KSFT_SKIP)
 		skip(t->name, t->reason);
 	else if (WEXITSTATUS(status) && t->not_ok)
 		fail(FAIL, t->name, "%d of %d failed, exit status %d", t->not_ok, results, WEXITSTATUS(status));
 	else if (WEXITSTATUS(status))
 		fail(FAIL, t->name, "exit status %d", WEXITSTATUS(status));
-	else if (tap && (t->not_ok || results != t->planned || results == 0))
+	else if (t->not_ok || results != t->planned || results == 0)
 		fail(FAIL, t->name, "exit status 0, but %d of %d results and %d of them failed", results, t->planned, t->not_ok);
 	else
 		pass(t->name);
@@ -590,7 +578,7 @@ static void run_tests(void)
 	while ((line = strsep(&rest, "\n")) && *line) {
 		struct test t = { .planned = -1 };
 
-		if (sscanf(line, "%d %7s %99s %199s %99s", &t.limit, t.kind, t.name, t.command, t.variable) < 4) {
+		if (sscanf(line, "%d %99s %199s", &t.limit, t.name, t.command) != 3) {
 			errno = EINVAL;
 			give_up(line);
 		}

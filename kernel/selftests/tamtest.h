@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -521,6 +522,15 @@ static inline long count_resident(const char *p, size_t len)
 }
 
 /* ---- processes ------------------------------------------------------------ */
+
+/* From now on this process must not get memory that is writable and executable, and
+ * by its personality what is readable is executable. */
+static inline void deny_write_execute(void)
+{
+	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) ||
+	    personality(personality(~0UL) | READ_IMPLIES_EXEC) == -1)
+		_exit(99);
+}
 
 /* fork() of a child that does not outlive its parent. */
 static inline pid_t fork_child(void)

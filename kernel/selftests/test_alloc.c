@@ -5,7 +5,6 @@
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/personality.h>
 
 #include "tamtest.h"
 
@@ -669,9 +668,7 @@ TEST(memory_deny_write_execute)
 	pid_t child = fork_child();
 
 	if (!child) {
-		if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) ||
-		    personality(personality(~0UL) | READ_IMPLIES_EXEC) == -1)
-			_exit(99);
+		deny_write_execute();
 		_exit(reserve_with(ps, 0, 0, NULL) != -EACCES);
 	}
 	EXPECT_EQ(0, join(child));

@@ -4,7 +4,6 @@
  * that not one errno, offset or unit may move, and the kernel's stack must not
  * follow the 20 bytes of a record into user space.
  */
-#include <sys/personality.h>
 
 #include "tamtest.h"
 
@@ -125,9 +124,7 @@ TEST(tamalloc_memory_deny_write_execute)
 	pid_t child = fork_child();
 
 	if (!child) {
-		if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) ||
-		    personality(personality(~0UL) | READ_IMPLIES_EXEC) == -1)
-			_exit(99);
+		deny_write_execute();
 		_exit(do_tamalloc(ps) != -EACCES);
 	}
 	EXPECT_EQ(0, join(child));
