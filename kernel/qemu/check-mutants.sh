@@ -10,8 +10,10 @@ noticed=0 survived=0
 
 while IFS='|' read -r test file rest; do
     name=${rest##*|} script=${rest%|*} status=0 start=$SECONDS
-    ./tamk test "$@" --only "$test" --mutant "$file:$script" >"$log" 2>&1 </dev/null || status=$?
-    if ((status == 1)); then
+    options=("$@" --only "$test")
+    [[ $test != test_perf ]] || options+=(--icount)
+    ./tamk test "${options[@]}" --mutant "$file:$script" >"$log" 2>&1 </dev/null || status=$?
+    if ((status == 1)) && tail -n 1 "$log" | grep -qE '^tamk: failed tests: [0-9]+ of '; then
         noticed=$((noticed + 1))
         echo "noticed   $name, $((SECONDS - start)) s"
     else
@@ -21,4 +23,4 @@ while IFS='|' read -r test file rest; do
 done < <(grep -vE '^(#|$)' mutants)
 
 echo "$noticed passed, $survived failed"
-((survived == 0))
+((survived == 0 && noticed > 0))

@@ -299,6 +299,15 @@ static void become(int in, int out, int err)
 	dup2(err, 2);
 }
 
+static pid_t must_fork(void)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		give_up("fork");
+	return child;
+}
+
 /* Collects whatever has ended; true and its wait status when the child is among it. */
 static bool reap(pid_t child, int *status)
 {
@@ -398,9 +407,11 @@ static void end_of_line(struct test *t)
 	dprintf(report, "    %s\n", t->line);
 	t->len = 0;
 	sscanf(t->line, "1..%d", &t->planned);
-	skip = strstr(t->line, "# SKIP ");
-	if (skip)
-		snprintf(t->reason, sizeof(t->reason), "%s", skip + strlen("# SKIP "));
+	skip = strcasestr(t->line, "# skip");
+	if (skip) {
+		skip += strlen("# skip");
+		snprintf(t->reason, sizeof(t->reason), "%s", skip + strspn(skip, " "));
+	}
 	if (ok && skip)
 		t->skipped++;
 	else
@@ -455,7 +466,7 @@ static void plant_in_guest(const char *command)
 
 static pid_t start_test(const struct test *t, int out)
 {
-	pid_t child = fork();
+	pid_t child = must_fork();
 
 	if (child)
 		return child;
@@ -475,7 +486,7 @@ static void judge(const struct test *t, int status)
 		return;
 	if (WIFSIGNALED(status))
 		fail(FAIL, t->name, "killed by signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status) == KSFT_SKIP)
+	else if (WEXITSTATUS(status) == KSFT_SKIP && !t->not_ok)
 		skip(t->name, t->reason);
 	else if (WEXITSTATUS(status) && t->not_ok)
 		fail(FAIL, t->name, "%d of %d failed, exit status %d", t->not_ok, results, WEXITSTATUS(status));
@@ -500,7 +511,7 @@ static void run_test(struct test *t)
 		give_up("pipe");
 	child = start_test(t, fds[1]);
 	close(fds[1]);
-	while (child > 0 && !ended && now() < end) {
+	while (!ended && now() < end) {
 		struct pollfd output = { fds[0], POLLIN, 0 };
 
 		poll(&output, 1, 20);
@@ -530,9 +541,14 @@ static void run_test(struct test *t)
 
 static void judge_kunit(void)
 {
+	char reason[50];
+
 	read_log();
+	snprintf(reason, sizeof(reason), "%d of %d skipped", kunit_skip, kunit_pass + kunit_skip);
 	if (kunit_fail)
 		fail(FAIL, "kunit", "%d of %d failed", kunit_fail, kunit_pass + kunit_fail);
+	else if (kunit_skip)
+		skip("kunit", reason);
 	else if (!kunit_pass)
 		skip("kunit", "the kernel ran none");
 	else
@@ -612,7 +628,7 @@ static void run_program(void)
 		give_up("ports");
 	say("# start: %s", args[0]);
 	complaint[0] = '\0';
-	child = fork();
+	child = must_fork();
 	if (!child) {
 		become(open("/tam/stdin", O_RDONLY), out[1], err[1]);
 		execv("/tam/program", args);
@@ -623,7 +639,7 @@ static void run_program(void)
 	close(err[1]);
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 	fcntl(err[0], F_SETFL, O_NONBLOCK);
-	while (child > 0 && !ended) {
+	while (!ended) {
 		struct pollfd pipes[2] = { { out[0], POLLIN, 0 }, { err[0], POLLIN, 0 } };
 
 		poll(pipes, 2, 20);
@@ -643,8 +659,9 @@ static void run_program(void)
 
 static void run_shell(void)
 {
-	pid_t child = fork();
+	pid_t child = must_fork();
 
+	dprintf(report, "# start: shell\n");
 	if (!child) {
 		int tty;
 

@@ -523,8 +523,10 @@ static inline long count_resident(const char *p, size_t len)
 
 /* ---- processes ------------------------------------------------------------ */
 
-/* From now on this process must not get memory that is writable and executable, and
- * by its personality what is readable is executable. */
+/*
+ * From now on this process must not get memory that is writable and executable, and
+ * by its personality what is readable is executable.
+ */
 static inline void deny_write_execute(void)
 {
 	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) ||

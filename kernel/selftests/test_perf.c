@@ -7,6 +7,7 @@
 #include "tamtest.h"
 
 #define NR_IDLE		500
+#define THP_SIZE	"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
 
 static bool clock_counts_instructions(void)
 {
@@ -70,6 +71,41 @@ TEST_F_TIMEOUT(perf, rezero, 300)
 	       in_place * 1e3, dropped * 1e3, dropped / in_place);
 	if (clock_counts_instructions())
 		EXPECT_LE(1.5, dropped / in_place);
+}
+
+/*
+ * Where the allocator clears what it hands out (init_on_alloc=1), a huge page is
+ * cleared once as well: it costs as much as small ones but for their faults.
+ */
+TEST_F_TIMEOUT(perf, huge, 300)
+{
+	const size_t len = 32 * MIB, step = 2 * MIB;
+	double start, in_huge, in_small;
+	char *huge, *small;
+	long faults;
+
+	if (get_number(THP_SIZE) != (long long)step)
+		SKIP(return, "no transparent huge pages of 2 MiB");
+	huge = reserve(len, TAMALLOC_HUGE);
+	small = reserve(len, TAMALLOC_NOHUGE);
+	ASSERT_NE(NULL, huge);
+	ASSERT_NE(NULL, small);
+	stay_on_one_cpu();
+	now();
+	faults = minor_faults();
+	start = now();
+	for (size_t at = 0; at < len; at += step)
+		store(huge + at, 1);
+	in_huge = now() - start;
+	EXPECT_EQ((long)(len / step), minor_faults() - faults);
+	start = now();
+	touch(small, len);
+	in_small = now() - start;
+	EXPECT_EQ((long)len / ps, count_resident(huge, len));
+	TH_LOG("32 MiB: %.2f ms in huge pages, %.2f ms in small ones: %.2f times", in_huge * 1e3,
+	       in_small * 1e3, in_small / in_huge);
+	if (clock_counts_instructions())
+		EXPECT_LE(1.4, in_small / in_huge);
 }
 
 /* What a program reads that shows a table of processes. */
