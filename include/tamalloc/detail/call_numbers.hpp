@@ -98,9 +98,13 @@ inline constexpr unsigned unknown_flag = 1U << 31;   // of every call
 // numbers. One decimal number and a newline each.
 inline constexpr std::array<const char*, 6> sysfs_files{"abi_version", "nr_tamalloc2",    "nr_tamalloc_rezero",
                                                         "nr_tamstat",  "nr_tamstat_list", "nr_tamstat_total"};
-static_assert(std::array{PR_TAMALLOC_ABI, PR_TAMALLOC_NR} == std::array{0, 1});
-static_assert(std::array{TAMALLOC_CALL_TAMALLOC2, TAMALLOC_CALL_REZERO, TAMALLOC_CALL_TAMSTAT,
-                         TAMALLOC_CALL_TAMSTAT_LIST, TAMALLOC_CALL_TAMSTAT_TOTAL} == std::array{0, 1, 2, 3, 4});
+static_assert(PR_TAMALLOC_ABI == 0);
+static_assert(PR_TAMALLOC_NR == 1);
+static_assert(TAMALLOC_CALL_TAMALLOC2 == 0);
+static_assert(TAMALLOC_CALL_REZERO == 1);
+static_assert(TAMALLOC_CALL_TAMSTAT == 2);
+static_assert(TAMALLOC_CALL_TAMSTAT_LIST == 3);
+static_assert(TAMALLOC_CALL_TAMSTAT_TOTAL == 4);
 
 /// \returns the number in a file of that directory, 0 where there is none
 [[nodiscard]] inline int number_in(const Descriptor& directory, const char* file) noexcept {
