@@ -10,7 +10,6 @@
 
 #include "tamtest.h"
 
-#define THP_DIR		"/sys/kernel/mm/transparent_hugepage/"
 #define CANARY		0xca
 #define CONTENT		0xc0
 #define SAME		0x5a	/* each byte, where pages have to be equal */

@@ -39,6 +39,8 @@
 #define BOB		12346
 #define SYSFS_DIR	"/sys/kernel/mm/tamalloc/"
 #define SCOPE		"/proc/sys/vm/tamstat_scope"
+#define THP_DIR		"/sys/kernel/mm/transparent_hugepage/"
+#define THP_SIZE	THP_DIR "hpage_pmd_size"
 
 /* ---- the calls ------------------------------------------------------------ */
 

@@ -10,7 +10,6 @@
 
 #define OVERCOMMIT	"/proc/sys/vm/overcommit_memory"
 #define MAX_MAP_COUNT	"/proc/sys/vm/max_map_count"
-#define THP_SIZE	"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
 
 static long reserve_with(__u64 size, __u64 flags, __u64 align, const void *name)
 {

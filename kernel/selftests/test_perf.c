@@ -7,7 +7,6 @@
 #include "tamtest.h"
 
 #define NR_IDLE		500
-#define THP_SIZE	"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
 
 static bool clock_counts_instructions(void)
 {

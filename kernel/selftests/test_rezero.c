@@ -1402,7 +1402,7 @@ int main(int argc, char **argv)
 {
 	need_calls(NEED(TAMALLOC2) | NEED(REZERO));
 	stay_on_one_cpu();
-	pmd_size = get_number(THP_DIR "hpage_pmd_size");
+	pmd_size = get_number(THP_SIZE);
 	if (pmd_size < 0)
 		pmd_size = 0;
 	if (is_root()) {

@@ -286,7 +286,7 @@ int main(int argc, char **argv)
 {
 	need_calls(NEED(TAMALLOC2) | NEED(REZERO));
 	seconds = atof(getenv("TAMALLOC_STRESS_SECONDS") ?: "4");
-	pmd_size = get_number(THP_DIR "hpage_pmd_size");
+	pmd_size = get_number(THP_SIZE);
 	if (pmd_size < 0)
 		pmd_size = 0;
 	if (is_root()) {
