@@ -164,6 +164,7 @@ TEST_CASE("allocate_at_least returns whole pages, and takes back any count in be
             std::memset(static_cast<void*>(got.ptr), 1, got.count * 24);
             const auto before = tamalloc::testing::memory_use().reserved;
             a.deallocate(got.ptr, count);
+            tamalloc::DefaultSource::trim();
             if (support::asserts_residency && n > 5461)
                 CHECK(tamalloc::testing::memory_use().reserved + n * 24 <= before);   // nothing is left behind
         }

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the unit tests under the patched kernel, in QEMU, over its system calls and over mmap. Usage: guest.sh PROGRAM
-# PROGRAM is the static build of the unit tests.
+# Runs the unit tests and the fuzzer of reuse under the patched kernel, in QEMU, over its system calls and over mmap; there
+# is swap space on zram. Usage: guest.sh FOLDER
+# FOLDER has the static builds of tamalloc_tests and recycling_fuzz.
 set -euo pipefail
-program=${1:?Usage: guest.sh PROGRAM}
+programs=${1:?Usage: guest.sh FOLDER}
 root=$(cd "$(dirname "$0")/.." && pwd)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -12,17 +13,20 @@ trap 'rm -f "$log"' EXIT
 too_slow="*up to 1 GiB*,*hundred thousand*,*in a storm*,*from several threads at once*,the kit *,blocks read zero*"
 too_slow+=",every choice of options keeps*,*KernelSource keeps the contract<*MmapOptions{*"
 
-for backend in syscall mmap; do
-    echo "== TAMALLOC_BACKEND=$backend"
-    status=0
-    TAMALLOC_BACKEND=$backend "$root/kernel/qemu/tamk" run 6.12 --memory 3G -- "$program" --no-colors \
-        "--test-case-exclude=$too_slow" >"$log" || status=$?
+run() {   # BACKEND PROGRAM [ARGUMENT]...
+    local status=0
+    TAMALLOC_BACKEND=$1 "$root/kernel/qemu/tamk" run 6.12 --memory 3G -- "$programs/$2" "${@:3}" >"$log" || status=$?
     if ((status == 77)); then exit 77; fi   # tamk has said why
     if ((status != 0)); then
         tail -n 100 "$log"
-        echo "with TAMALLOC_BACKEND=$backend: exit status $status"
+        echo "$2 with TAMALLOC_BACKEND=$1: exit status $status"
         exit 1
     fi
+}
+
+for backend in syscall mmap; do
+    echo "== TAMALLOC_BACKEND=$backend"
+    run "$backend" tamalloc_tests --no-colors "--test-case-exclude=$too_slow"
     if ! grep -E 'test cases: +[1-9]' "$log"; then
         echo "with TAMALLOC_BACKEND=$backend: no test was run"
         exit 1
@@ -30,6 +34,12 @@ for backend in syscall mmap; do
     sed -n 's/^.*SKIPPED: /skipped: /p' "$log" | sort | uniq -c
     if [[ $backend == syscall ]] && grep -q 'no tamalloc system calls' "$log"; then
         echo "the library does not find the system calls"
+        exit 1
+    fi
+    run "$backend" recycling_fuzz --steps 1000 --seed 1
+    cat "$log"
+    if grep -q '^nothing is swapped out' "$log"; then
+        echo "the guest has no swap space"
         exit 1
     fi
 done

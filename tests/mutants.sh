@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Takes one rule of the allocator away at a time and expects the test of that name in rules_test.cpp to fail. Prints what
-# was taken away and the tests that noticed. Usage: tests/mutants.sh [COMPILER COMMAND...], default: g++-12 -std=c++20
+# Takes one rule of the allocator away at a time and expects the test of that name in rules_test.cpp to fail; and one of
+# those that make a block zero again (reuse-*), which recycling_fuzz.cpp has to notice. Prints what was taken away and the
+# tests that noticed. Usage: tests/mutants.sh [COMPILER COMMAND...], default: g++-12 -std=c++20
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,16 +23,21 @@ try() {
         echo "broken: changes nothing in $header"
         return
     fi
-    if ! "${compile[@]}" "-I$copy/include" -Itests tests/rules_test.cpp "$dir/main.o" -pthread -o "$copy/rules" 2>"$copy/errors"
-    then
+    local sources=(tests/rules_test.cpp "$dir/main.o") arguments=()
+    if [[ $1 == reuse-* ]]; then sources=(tests/fuzz/recycling_fuzz.cpp) arguments=(--steps 20000 --seed 1); fi
+    if ! "${compile[@]}" "-I$copy/include" -Itests "${sources[@]}" -pthread -o "$copy/test" 2>"$copy/errors"; then
         echo "broken: does not compile: $(grep -m1 error "$copy/errors")"
         return
     fi
     local verdict=noticed
-    ! timeout 60 "$copy/rules" >"$copy/output" 2>&1 || verdict=survived
-    [ "$1" = control ] || grep -q "^TEST CASE:  ${1%-*}:" "$copy/output" || verdict=survived
+    ! timeout 60 "$copy/test" "${arguments[@]}" >"$copy/output" 2>&1 || verdict=survived
+    [[ $1 == *control || $1 == reuse-* ]] || grep -q "^TEST CASE:  ${1%-*}:" "$copy/output" || verdict=survived
+    # What needs swap space is not noticed without.
+    if [[ $1 == reuse-swap* && $verdict == survived ]] && grep -q '^nothing is swapped out' "$copy/output"; then
+        verdict=unseen
+    fi
     echo $verdict
-    sed -n 's/^TEST CASE:  */    /p' "$copy/output" | sort -u
+    sed -n 's/^TEST CASE:  */    /p; s/^seed [0-9]*: /    /p; s/^nothing is swapped out/    &/p' "$copy/output" | sort -u
 }
 
 names=() deletions=()
@@ -81,6 +87,25 @@ mutant N9 'nothing ahead of p is written: zeros are, to the end of the block' fr
     's/^        return false;/        if (p < ahead_.last \&\& ahead_.last - p <= 64) __builtin_memset(p, 0, ahead_.last - p);\
         return false;/'
 mutant 'stack temporary' 'only what is in the run is elided: everything is' fresh_run 's/^        return false;/        return true;/'
+
+mutant reuse-control 'nothing' mmap_source ''
+mutant reuse-extent 'all that the kernel tells is cleared: the first of several extents is not' detail/page_scan \
+    's/for (std::size_t i = 0; i != scan.count; ++i)/for (std::size_t i = scan.count > 3; i < scan.count; ++i)/'
+mutant reuse-rest 'after a full answer the kernel is asked for the rest' detail/page_scan \
+    's/count < out.size() ? last : out\[count - 1\].last()/last/'
+mutant reuse-swap 'pages that are out are not zero' detail/page_scan \
+    's/\(category_anyof_mask = page_is_present\) | page_is_swapped/\1/'
+mutant reuse-swap_mincore 'mincore(2) is not asked instead' detail/page_scan \
+    's/const int n = ::ioctl(fd, pagemap_scan, &a);/std::array<unsigned char, 1 << 16> in;\
+    if (fd < 0 || ::mincore(first, last - first, in.data()) != 0) return -1;\
+    int n = 0;\
+    for (auto* p = first; p != last \&\& n != static_cast<int>(out.size()); p += page_size()) {\
+        const auto at = reinterpret_cast<std::uintptr_t>(p);\
+        if (in[(p - first) \/ page_size()] \& 1) out[n++] = {at, at + page_size(), page_is_present};\
+    }\
+    a.walk_end = 1;/'
+mutant reuse-child 'a child does not use the descriptor of its parent' detail/page_scan \
+    's/generation == 0 || kept >> 32 != generation || !is_kept_pagemap(kept)/kept == 0/'
 wait
 
 status=0
@@ -89,7 +114,8 @@ for i in "${!names[@]}"; do
     printf '%-14s %s\n    %s\n' "${names[i]}" "${deletions[i]}" "$outcome"
     tail -n +2 "$dir/${names[i]}"
     expected=noticed
-    [ "${names[i]}" != control ] || expected=survived
+    [[ ${names[i]} != *control ]] || expected=survived
+    [ "$outcome" != unseen ] || continue
     [ "$outcome" = $expected ] || status=1
 done
 exit $status

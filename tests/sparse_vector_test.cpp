@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <ranges>
@@ -92,6 +93,7 @@ TEST_CASE("a vector of 2^38 elements takes no memory, whatever is read") {
 }
 
 TEST_CASE("an empty vector takes no address space, and gives all of it back") {
+    (void)resident(Vector<int>(1));   // whoever looks at pages first maps one, for good
     const auto before = memory_use().reserved;
     Vector<int> v;
     CHECK(v.capacity() == 0);
@@ -144,6 +146,71 @@ TEST_CASE("appending up to 1 GiB never needs more than 1.05 of it") {
               if (now < static_cast<std::int64_t>(gib)) return 1;
               return static_cast<double>(peak) <= 1.05 * static_cast<double>(gib) ? 0 : 2;
           }) == 0);
+}
+
+TEST_CASE("appending makes a sixteenth more resident ahead, and no more than 64 KiB") {
+    if (!support::asserts_residency) return support::skip("residency is not asserted here");
+    constexpr std::size_t per_page = 512;
+    const auto appended = [&](std::size_t pages) {
+        Vector<std::uint64_t> v;
+        for (std::uint64_t i = 0; i != pages * page / sizeof(std::uint64_t); ++i) v.push_back(i + 1);
+        v.push_back(1);   // the first of one more page
+        const auto size = v.size();
+        v.resize(size + 100 * per_page);   // so that it counts what is behind
+        const auto pages_resident = resident(v) / page;
+        std::uint64_t wrong = 0;
+        for (auto i = size; i != v.size(); ++i) wrong += v[i];
+        CHECK(wrong == 0);
+        return pages_resident;
+    };
+    CHECK(appended(3) == 4);
+    CHECK(appended(15) == 16);
+    CHECK(appended(31) <= 34);
+    CHECK(appended(1024) <= 1024 + 64 * kib / page);
+    const int status = support::in_child([&] {
+        if (!support::refuse(SYS_madvise, EPERM)) return 77;
+        return appended(1024) == 1025 ? 0 : 1;
+    });
+    if (status == 77) support::skip("seccomp is not permitted here");
+    else CHECK(status == 0);
+    Vector<std::uint64_t> v;
+    for (std::uint64_t i = 0; i != 100'000; ++i) v.push_back(i);
+    v.resize(10);
+    CHECK(resident(v) <= page);
+    for (std::uint64_t i = 10; i != 100; ++i) v.push_back(i);   // nothing is taken for ready that went back
+    CHECK(std::ranges::equal(v, std::views::iota(std::uint64_t{0}, std::uint64_t{100})));
+}
+
+TEST_CASE("of a large element only what is written becomes resident") {
+    if (!support::asserts_residency) return support::skip("residency is not asserted here");
+    struct Table {
+        std::array<std::byte, 1 << 20> bytes;
+        Table() = default;
+        explicit Table(std::byte first) { bytes[0] = first; }   // NOLINT(cppcoreguidelines-pro-type-member-init)
+    };
+    Vector<Table> v;
+    v.reserve(100);
+    for (int i = 0; i != 100; ++i) v.emplace_back(std::byte{1});
+    CHECK(resident(v) == 100 * page);
+}
+
+TEST_CASE("address space that is short is not written behind, and leaves room for others") {
+    if (support::sanitized) return support::skip("sanitizers reserve more address space than any limit");
+    for (std::size_t more = 1030; more < 1700; more += 30) {
+        CAPTURE(more);
+        CHECK(support::in_child([&] {
+                  const auto all = memory_use().reserved + more * mib;
+                  const rlimit limit{all, all};
+                  if (::setrlimit(RLIMIT_AS, &limit) != 0) return 77;
+                  SparseVector<char> v(gib);   // from the default source, which rounds what it keeps
+                  v.resize(gib - 1);
+                  for (int i = 0; i != 100; ++i) v.push_back('x');
+                  v.resize(v.capacity());   // mprotect(2) to the very end: what lies behind is not ours
+                  v.back() = 'x';
+                  void* const p = std::malloc(mib);
+                  return p != nullptr ? 0 : 1;
+              }) == 0);
+    }
 }
 
 TEST_CASE("a copy costs the pages that hold something, and equals the original") {

@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -30,7 +29,6 @@
 
 #include <fcntl.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -412,33 +410,19 @@ TEST_CASE("a process that begins another program from another thread is there al
 TEST_CASE("every function gets by with the least stack that a thread may have") {
     if (support::sanitized) return support::skip("sanitizers need a larger stack");
     const Headless headless;   // is read along a longer path, in the sums as well
-    static constexpr auto id = [](void* p) { return *static_cast<pid_t*>(p); };
-    static constexpr auto answer = [](bool ok, void* p) { return ok ? p : nullptr; };
-    const auto with_little_stack = [](pid_t pid, void* (*f)(void*)) {
-        return support::in_child([=]() mutable {
-            pthread_attr_t attributes;
-            ::pthread_attr_init(&attributes);
-            if (::pthread_attr_setstacksize(&attributes, static_cast<std::size_t>(PTHREAD_STACK_MIN)) != 0) return 1;
-            pthread_t thread{};
-            if (::pthread_create(&thread, &attributes, f, &pid) != 0) return 2;
-            void* answered = nullptr;
-            ::pthread_join(thread, &answered);
-            return answered == nullptr ? 3 : 0;
-        });
-    };
     for (const pid_t pid : {0, headless.pid()}) {
         CAPTURE(pid);
-        CHECK(with_little_stack(pid, [](void* p) { return answer(process_stats(id(p)).has_value(), p); }) == 0);
-        CHECK(with_little_stack(pid, [](void* p) {
-                  const auto detail = tamalloc::process_detail(id(p));
-                  return answer(detail || detail.error() == errc::unsupported, p);
+        CHECK(support::with_little_stack([pid] { return process_stats(pid).has_value(); }) == 0);
+        CHECK(support::with_little_stack([pid] {
+                  const auto detail = tamalloc::process_detail(pid);
+                  return detail || detail.error() == errc::unsupported;
               }) == 0);
     }
-    CHECK(with_little_stack(0, [](void* p) { return answer(tamalloc::system_totals().has_value(), p); }) == 0);
-    CHECK(with_little_stack(0, [](void* p) { return answer(tamalloc::system_stats().has_value(), p); }) == 0);
-    CHECK(with_little_stack(0, [](void* p) {
+    CHECK(support::with_little_stack([] { return tamalloc::system_totals().has_value(); }) == 0);
+    CHECK(support::with_little_stack([] { return tamalloc::system_stats().has_value(); }) == 0);
+    CHECK(support::with_little_stack([] {
               const auto view = tamalloc::processes();
-              return answer(view && std::ranges::distance(*view) > 0, p);
+              return view && std::ranges::distance(*view) > 0;
           }) == 0);
 }
 #endif

@@ -9,9 +9,11 @@
 //     bool hide_proc()            an empty /proc for this process
 //     std::byte read(p)           a read that the compiler cannot leave out
 //     std::string vm_flags(p)     what /proc/self/smaps says of the mapping at p
+//     int with_little_stack(f)    exit status of a child whose thread with the least stack runs f(), and 3 where that is false
 //   }
 #pragma once
 #include <cerrno>    // errno
+#include <climits>   // PTHREAD_STACK_MIN
 #include <csignal>   // std::signal
 #include <cstddef>   // offsetof
 #include <cstdint>   // std::uintptr_t
@@ -20,9 +22,11 @@
 #include <initializer_list>
 #include <string>   // std::string
 
+#include <link.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -71,7 +75,11 @@ template<class F> int in_child(F f) {
     if (pid == 0) {
         for (const int signal : {SIGSEGV, SIGABRT, SIGBUS})
             std::signal(signal, SIG_DFL);   // no handler of a test runner
-        ::_exit(f());
+        try {
+            ::_exit(f());
+        } catch (...) {   // else the runner would go on with the other tests here
+            ::_exit(99);
+        }
     }
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -115,5 +123,36 @@ inline std::string vm_flags(const std::byte* p) {
     }
     return {};
 }
+
+#ifdef __GLIBC__
+// glibc takes the program's thread-local storage out of the stack.
+inline std::size_t thread_local_bytes() {
+    std::size_t bytes = 0;
+    ::dl_iterate_phdr(
+        [](dl_phdr_info* info, std::size_t, void* sum) {
+            for (int i = 0; i != info->dlpi_phnum; ++i)
+                if (info->dlpi_phdr[i].p_type == PT_TLS) *static_cast<std::size_t*>(sum) += info->dlpi_phdr[i].p_memsz;
+            return 0;
+        },
+        &bytes);
+    return bytes;
+}
+
+template<class F> int with_little_stack(F f) {
+    return in_child([&f] {
+        pthread_attr_t attributes;
+        ::pthread_attr_init(&attributes);
+        const auto least =
+            static_cast<std::size_t>(PTHREAD_STACK_MIN) + (thread_local_bytes() + page - 1) / page * page;
+        if (::pthread_attr_setstacksize(&attributes, least) != 0) return 1;
+        pthread_t thread{};
+        const auto run = [](void* g) -> void* { return (*static_cast<F*>(g))() ? g : nullptr; };
+        if (::pthread_create(&thread, &attributes, run, &f) != 0) return 2;
+        void* answered = nullptr;
+        ::pthread_join(thread, &answered);
+        return answered == nullptr ? 3 : 0;
+    });
+}
+#endif
 
 }   // namespace support

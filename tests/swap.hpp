@@ -11,22 +11,22 @@
 #include <cstddef>   // std::byte, std::size_t
 #include <cstdint>   // std::uint32_t, std::uint64_t
 #include <cstring>   // std::memcpy, std::strerror
-#include <fstream>   // std::ifstream
+#include <fstream>   // std::fstream, std::ifstream, std::ofstream
 #include <span>      // std::span
 #include <string>    // std::getline, std::string
 #include <vector>    // std::vector
 
-#include <fcntl.h>      // posix_fallocate
+#include <fcntl.h>      // open, posix_fallocate
 #include <sys/mman.h>   // madvise
 #include <sys/swap.h>   // swapon, swapoff
-#include <unistd.h>     // mkstemp, unlink, write
+#include <unistd.h>     // fsync, pwrite, unlink, write
 
 #include "support.hpp"
 #include "tamalloc/detail/page_scan.hpp"   // for_each_extent
 
 namespace support {
 
-/// A file of its own, which only root may add; or what the machine has.
+/// What the machine has; else a file, which only root may add, or compressed memory where no file can serve.
 class SwapSpace {
 public:
     SwapSpace() {
@@ -34,14 +34,16 @@ public:
         std::string line;
         std::getline(in, line);   // the header
         if (std::getline(in, line)) return;
-        if (!add()) problem_ = "no swap space, and none can be added: " + std::string(std::strerror(errno));
+        if (!add_file() && !add_zram())
+            problem_ = "no swap space, and none can be added: " + std::string(std::strerror(errno));
     }
     SwapSpace(const SwapSpace&) = delete;
     SwapSpace& operator=(const SwapSpace&) = delete;
     ~SwapSpace() {
         if (path_.empty()) return;
         ::swapoff(path_.c_str());
-        ::unlink(path_.c_str());
+        if (path_ == zram) std::ofstream("/sys/block/zram0/reset") << 1;
+        else ::unlink(path_.c_str());
     }
 
     /// \returns why there is none; empty when there is
@@ -61,28 +63,47 @@ public:
 
 private:
     static constexpr std::size_t size = 32 << 20;
+    static constexpr const char* zram = "/dev/zram0";
 
-    // The header that mkswap(8) writes: include/linux/swap.h, union swap_header.
-    bool add() {
+    bool add_file() {
         std::string path = "/var/tmp/tamalloc.swap.XXXXXX";   // /tmp may be memory itself
         const int fd = ::mkstemp(path.data());
         if (fd < 0) return false;
+        const bool added = ::posix_fallocate(fd, 0, size) == 0 && fill(fd) && add(fd, path);
+        const int error = errno;
+        ::close(fd);
+        if (!added) ::unlink(path.c_str());
+        errno = error;
+        return added;
+    }
+    // Documentation/admin-guide/blockdev/zram.rst. Not one that somebody uses.
+    bool add_zram() {
+        const int error = errno;
+        std::fstream disksize("/sys/block/zram0/disksize");
+        std::size_t used = 0;
+        const bool is_free = (disksize >> used) && used == 0;
+        disksize.clear();
+        disksize.seekp(0);
+        if (!is_free || !(disksize << size << std::flush)) {
+            errno = error;
+            return false;
+        }
+        const int fd = ::open(zram, O_RDWR | O_CLOEXEC);
+        const bool added = fd >= 0 && add(fd, zram);
+        if (fd >= 0) ::close(fd);
+        return added;
+    }
+    // With the header that mkswap(8) writes: include/linux/swap.h, union swap_header.
+    bool add(int fd, const std::string& path) {
         std::vector<char> header(page);
         const auto last_page = static_cast<std::uint32_t>(size / page - 1);
         const std::array<std::uint32_t, 3> info{1, last_page, 0};   // version 1, no bad pages
         std::memcpy(header.data() + 1024, info.data(), sizeof info);
         std::memcpy(header.data() + page - 10, "SWAPSPACE2", 10);
-        const bool written = ::posix_fallocate(fd, 0, size) == 0 && fill(fd) &&
-                             ::pwrite(fd, header.data(), page, 0) == static_cast<ssize_t>(page);
-        ::close(fd);
-        if (written && ::swapon(path.c_str(), 0) == 0) {
-            path_ = path;
-            return true;
-        }
-        const int error = errno;
-        ::unlink(path.c_str());
-        errno = error;
-        return false;
+        if (::pwrite(fd, header.data(), page, 0) != static_cast<ssize_t>(page) || ::fsync(fd) != 0) return false;
+        if (::swapon(path.c_str(), 0) != 0) return false;
+        path_ = path;
+        return true;
     }
     // No holes.
     static bool fill(int fd) {

@@ -35,7 +35,7 @@ using tamalloc::SystemSource;
 static_assert(tamalloc::PageSource<SystemSource> && tamalloc::PurgingSource<SystemSource>);
 static_assert(tamalloc::ClearingSource<SystemSource> && tamalloc::ReservingSource<SystemSource>);
 static_assert(tamalloc::ResizingSource<SystemSource> && tamalloc::ObservingSource<SystemSource>);
-static_assert(std::is_empty_v<SystemSource> && std::is_same_v<tamalloc::DefaultSource, SystemSource>);
+static_assert(std::is_empty_v<SystemSource>);
 static_assert(noexcept(SystemSource::active()));
 
 namespace {

@@ -3,14 +3,15 @@
 // DefaultSource: where the front ends take their pages from unless told otherwise.
 //
 //   namespace tamalloc {
-//     using DefaultSource = SystemSource;
+//     using DefaultSource = RecyclingSource<SystemSource>;
 //   }
 #pragma once
 #include "tamalloc/config.hpp"
-#include "tamalloc/system_source.hpp"   // SystemSource
+#include "tamalloc/recycling_source.hpp"   // RecyclingSource
+#include "tamalloc/system_source.hpp"      // SystemSource
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
-using DefaultSource = SystemSource;
+using DefaultSource = RecyclingSource<SystemSource>;
 
 }   // namespace tamalloc::inline TAMALLOC_ABI

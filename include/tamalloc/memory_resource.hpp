@@ -36,7 +36,7 @@
 #include "tamalloc/allocator.hpp"   // Zeroing, detail::RunOf, detail::construct_value, detail::elides_writes
 #include "tamalloc/config.hpp"
 #include "tamalloc/default_source.hpp"        // DefaultSource
-#include "tamalloc/detail/reservation.hpp"    // Reservation, make_usable, reserve_most, zero_pages
+#include "tamalloc/detail/reservation.hpp"    // Reservation, make_usable, reservable, reserve_most, zero_pages
 #include "tamalloc/detail/zeroed_block.hpp"   // allocate_zeroed, deallocate_zeroed
 #include "tamalloc/error.hpp"                 // errc, throw_allocation_failure
 #include "tamalloc/page_source.hpp"           // PageSource
@@ -88,7 +88,7 @@ public:
     ArenaResource(const ArenaResource&) = delete;
     ArenaResource& operator=(const ArenaResource&) = delete;
     ~ArenaResource() override {
-        for (const auto& chunk : chunks_) source_.unmap(chunk.space.data, chunk.space.size);
+        for (const auto& chunk : chunks_) detail::release(source_, chunk.space);
     }
 
     /// Takes all blocks back; nothing may be used that stands in one. The address space is kept, the memory is not.
@@ -97,7 +97,7 @@ public:
     void release() noexcept {
         for (auto& chunk : chunks_)
             if (chunk.used > 0)
-                detail::zero_pages(source_, chunk.space.data, Source::rounded(std::exchange(chunk.used, 0)));
+                detail::zero_pages(source_, chunk.space.data, detail::reservable<Source>(std::exchange(chunk.used, 0)));
     }
 
 private:

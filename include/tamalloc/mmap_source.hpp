@@ -14,7 +14,6 @@
 #include <cerrno>      // EINVAL, ENOMEM
 #include <cstddef>     // std::byte, std::size_t
 #include <cstdint>     // std::uintptr_t
-#include <cstring>     // std::memset
 #include <limits>      // std::numeric_limits
 #include <span>        // std::span
 #include <utility>     // std::forward
@@ -24,7 +23,7 @@
 #include "tamalloc/detail/page_scan.hpp"   // for_each_extent, for_each_populated
 #include "tamalloc/detail/sanitizer.hpp"   // unpoison
 #include "tamalloc/detail/sys.hpp"
-#include "tamalloc/detail/zeroing.hpp"   // zero_in_place
+#include "tamalloc/detail/zeroing.hpp"   // clear_pages, zero_in_place
 #include "tamalloc/error.hpp"            // failure, result, system_failure
 #include "tamalloc/page_source.hpp"
 
@@ -80,6 +79,8 @@ inline bool drop_or_zero(std::byte* first, std::byte* last) noexcept {
 
 /// Stateless; all members are thread-safe, make no memory resident, and leave errno alone.
 template<MmapOptions Options = MmapOptions{}> struct MmapSource {
+    static constexpr MmapOptions options = Options;
+
     /// \returns the page size
     [[nodiscard]] static std::size_t granularity() noexcept { return detail::page_size(); }
 
@@ -95,7 +96,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
         return map_aligned(n, align, PROT_READ | PROT_WRITE);
     }
 
-    /// Gives back [p, p + n), which map or reserve returned. Where the kernel cannot split a mapping because the process
+    /// Gives back [p, p + n), which map returned. Where the kernel cannot split a mapping because the process
     /// has as many as it may (vm.max_map_count), the memory is given back and only the address space stays taken.
     void unmap(std::byte* p, std::size_t n) const noexcept {
         TAMALLOC_ASSERT(whole_pages(p, n));
@@ -120,6 +121,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     /// \returns the bytes that stay in memory: at most `keep`, more only where pages are locked
     [[nodiscard]] result<std::size_t> clear(std::byte* p, std::size_t n, std::size_t keep) const noexcept {
         TAMALLOC_ASSERT(whole_pages(p, n));
+        if (keep < granularity()) return detail::drop_or_zero(p, p + n) ? 0 : n;
         std::size_t kept = 0;
         detail::for_each_extent(p, p + n, [&](const detail::PageExtent& extent, const detail::PageScan& scan) {
             kept += clear_extent(extent, scan.method, keep > kept ? keep - kept : 0);
@@ -132,6 +134,9 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     [[nodiscard]] result<std::byte*> reserve(std::size_t n, std::size_t align) const noexcept {
         return map_aligned(n, align, PROT_NONE);
     }
+
+    /// Gives back [p, p + n), which reserve returned, as unmap does.
+    void release(std::byte* p, std::size_t n) const noexcept { MmapSource::unmap(p, n); }
 
     /// Makes [p, p + n), whole pages of a reservation, readable and writable; what was not committed before reads zero.
     /// \errors ENOMEM: over the commit limit, or too many mappings
@@ -267,7 +272,7 @@ private:
         if (in_place > keep || extent.swapped() || method == detail::ScanMethod::none) in_place = 0;
         auto* const middle = extent.first() + in_place;
         // The zero page may be among what is called present: read, and write only what needs it.
-        if (method == detail::ScanMethod::scan_ioctl && !extent.huge()) std::memset(extent.first(), 0, in_place);
+        if (method == detail::ScanMethod::scan_ioctl && !extent.huge()) detail::clear_pages(extent.first(), in_place);
         else detail::zero_in_place(extent.first(), middle);
         const bool dropped = detail::drop_or_zero(middle, extent.last());
         return dropped ? in_place : extent.size();

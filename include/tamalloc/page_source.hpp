@@ -40,8 +40,8 @@ namespace detail {
 template<class S>
 concept SourceHandle = std::copyable<S> && std::is_nothrow_copy_constructible_v<S> && std::equality_comparable<S>;
 
-/// rounded: a closure operator (extensive, monotone, idempotent) into the multiples of granularity. A block may be freed
-/// with any size that rounds to the one it was mapped with.
+/// rounded: a closure operator (extensive, monotone, idempotent) into the multiples of granularity. A block is freed with
+/// the size that it has.
 template<class S>
 concept Granular = requires(std::size_t n) {
     { S::granularity() } noexcept -> std::same_as<std::size_t>;   // a power of two; the page size, or more
@@ -72,12 +72,13 @@ concept ClearingSource = PageSource<S> && requires(const S s, std::byte* p, std:
 };
 
 /// reserve: address space that cannot be accessed and is not charged; commit makes a part of it read zero and writable,
-/// decommit takes the memory, the charge and the access away. Freed with unmap.
+/// decommit takes the memory, the charge and the access away, release all of it.
 template<class S>
 concept ReservingSource = PageSource<S> && requires(const S s, std::byte* p, std::size_t n, std::size_t align) {
     { s.reserve(n, align) } noexcept -> std::same_as<result<std::byte*>>;
     { s.commit(p, n) } noexcept -> std::same_as<result<void>>;
     { s.decommit(p, n) } noexcept -> std::same_as<result<void>>;
+    { s.release(p, n) } noexcept -> std::same_as<void>;
 };
 
 /// extend: the block grows in place or stays as it was; remap: it grows, and may move, without being copied; shrink: its

@@ -10,7 +10,7 @@
 // Invariant V: every byte from the last element to the end of the reservation reads zero. So new elements need not be
 // written, and shrinking clears what it leaves.
 #pragma once
-#include <algorithm>      // std::clamp, std::equal, std::min
+#include <algorithm>      // std::clamp, std::equal, std::max, std::min
 #include <array>          // std::array
 #include <concepts>       // std::constructible_from, std::copy_constructible and their kin
 #include <cstddef>        // std::byte, std::ptrdiff_t, std::size_t
@@ -26,13 +26,14 @@
 #include <type_traits>    // std::is_trivially_copyable_v, std::is_trivially_destructible_v
 #include <utility>        // std::exchange, std::forward, std::move, std::swap
 
-#include "tamalloc/config.hpp"               // TAMALLOC_ASSERT, TAMALLOC_VERIFY
-#include "tamalloc/default_source.hpp"       // DefaultSource
-#include "tamalloc/detail/page.hpp"          // page_ceiling
-#include "tamalloc/detail/page_scan.hpp"     // for_each_populated
-#include "tamalloc/detail/populate.hpp"      // populate
-#include "tamalloc/detail/reservation.hpp"   // Reservation, make_usable, next_smaller, reserve_most, zero_pages
+#include "tamalloc/config.hpp"             // TAMALLOC_ASSERT, TAMALLOC_VERIFY
+#include "tamalloc/default_source.hpp"     // DefaultSource
+#include "tamalloc/detail/page.hpp"        // page_ceiling, page_floor, page_size
+#include "tamalloc/detail/page_scan.hpp"   // for_each_populated
+#include "tamalloc/detail/populate.hpp"    // populate, populate_write
+#include "tamalloc/detail/reservation.hpp"   // Reservation, make_usable, next_smaller, reservable, reserve_most, zero_pages
 #include "tamalloc/detail/sparse_copy.hpp"   // copy_sparse
+#include "tamalloc/detail/sys.hpp"           // advise
 #include "tamalloc/detail/verify.hpp"        // verify_zero
 #include "tamalloc/detail/zeroing.hpp"       // zero_in_place
 #include "tamalloc/error.hpp"                // errc, result
@@ -103,7 +104,7 @@ public:
     }
     SparseVector(SparseVector&& other) noexcept
         : source_(other.source_), options_(other.options_), space_(std::exchange(other.space_, {})),
-          size_(std::exchange(other.size_, 0)) {}
+          size_(std::exchange(other.size_, 0)), ready_(std::exchange(other.ready_, 0)) {}
     SparseVector& operator=(const SparseVector& other)
         requires std::copy_constructible<T>
     {
@@ -121,6 +122,7 @@ public:
         std::swap(options_, other.options_);
         std::swap(space_, other.space_);
         std::swap(size_, other.size_);
+        std::swap(ready_, other.ready_);
     }
     friend void swap(SparseVector& a, SparseVector& b) noexcept { a.swap(b); }
 
@@ -194,24 +196,27 @@ public:
     }
 
     /// Without arguments nothing is written.
+    /// \commits with arguments, pages ahead of the next elements: at most 64 KiB, and a sixteenth of what there are
     template<class... Args>
         requires std::constructible_from<T, Args...>
     T& emplace_back(Args&&... args) {
         if constexpr (sizeof...(Args) == 0) {
             resize(size_ + 1);
-        } else if ((size_ + 1) * sizeof(T) > space_.usable) [[unlikely]] {
+        } else if ((size_ + 1) * sizeof(T) > ready_) [[unlikely]] {
             grow_and_emplace(std::forward<Args>(args)...);
         } else {
             append(std::forward<Args>(args)...);
         }
         return back();
     }
+    /// \commits as emplace_back
     void push_back(const T& value)
         requires std::copy_constructible<T>
     {
-        if ((size_ + 1) * sizeof(T) > space_.usable) [[unlikely]] {
+        if ((size_ + 1) * sizeof(T) > ready_) [[unlikely]] {
             const auto place = place_of(value);
             or_throw(make_room(size_ + 1), size_ + 1);
+            populate_ahead();
             append(found_at(place, value));
         } else {
             append(value);
@@ -244,10 +249,11 @@ public:
         if (size_ == 0) {
             release();
         } else if constexpr (ResizingSource<Source>) {
-            const auto least = Source::rounded(size_ * sizeof(T));
+            const auto least = detail::reservable<Source>(size_ * sizeof(T));
             if (least < space_.size && source_.shrink(space_.data, space_.size, least)) {
                 space_.size = least;
                 space_.usable = std::min(space_.usable, least);
+                ready_ = 0;
             }
         }
     }
@@ -324,11 +330,13 @@ private:
     [[nodiscard]] result<void> relocate(size_type wanted, size_type needed) noexcept {
         if (space_.data == nullptr) wanted = options_.reserve;
         wanted = std::clamp(wanted, needed, static_cast<size_type>(std::numeric_limits<difference_type>::max()));
-        if (space_.data != nullptr && grow_mapping(Source::rounded(wanted), Source::rounded(needed))) return {};
+        if (space_.data != nullptr &&
+            grow_mapping(detail::reservable<Source>(wanted), detail::reservable<Source>(needed)))
+            return {};
         const auto fresh = detail::reserve_most(source_, wanted, needed, alignof(T));
         if (!fresh) return unexpected<std::error_code>(fresh.error());
         if (size_ > 0) detail::copy_sparse(std::as_bytes(std::span(*this)), fresh->data);
-        if (space_.data != nullptr) source_.unmap(space_.data, space_.size);
+        detail::release(source_, space_);
         adopt(*fresh);
         return {};
     }
@@ -356,9 +364,9 @@ private:
         (void)tamalloc::start_lifetime_as_array<T>(space.data, capacity());
     }
     void release() noexcept {
-        if (space_.data != nullptr) source_.unmap(space_.data, space_.size);
+        detail::release(source_, space_);
         space_ = {};
-        size_ = 0;
+        size_ = ready_ = 0;
     }
 
     // Where a value stands among the elements, if it does: these may move before it is read.
@@ -393,13 +401,29 @@ private:
             if (n * sizeof(T) > space_.size) {   // elements may move, to which the arguments may refer
                 T value(std::forward<Args>(args)...);
                 or_throw(make_room(n), n);
+                populate_ahead();
                 append(std::move(value));
                 return;
             }
         }
         or_throw(make_room(n), n);
+        populate_ahead();
         append(std::forward<Args>(args)...);
     }
+
+    // Who appends is going to write the next pages, too: asking for some at once costs two thirds of a fault for each. Where
+    // that is refused they are faulted in. Not for elements of many pages, of which the constructor may write but one.
+    void populate_ahead() noexcept {
+        const auto end = (size_ + 1) * sizeof(T);
+        auto* const limit = space_.data + std::min(end + std::min(end / 16, most_ahead), space_.usable);
+        auto* const first = detail::page_ceiling(space_.data + size_ * sizeof(T));
+        auto* last = detail::page_floor(limit);
+        if (sizeof(T) <= detail::page_size() && last > first + detail::page_size())
+            (void)detail::sys::advise(first, static_cast<size_type>(last - first), detail::populate_write);
+        else last = detail::page_ceiling(space_.data + end);
+        ready_ = std::min(static_cast<size_type>(last - space_.data), space_.usable);
+    }
+    static constexpr auto most_ahead = std::size_t{64} << 10;
 
     // \requires first != last
     void zero_bytes(size_type first, size_type last) noexcept {
@@ -412,8 +436,13 @@ private:
     // Restores invariant V for the elements from n on.
     void shrink_to(size_type n) noexcept {
         const auto size = (size_ - n) * sizeof(T);
-        if (size > options_.scrub_limit) zero_bytes(n, size_);
-        else detail::zero_in_place(space_.data + n * sizeof(T), space_.data + size_ * sizeof(T));
+        if (size > options_.scrub_limit) {
+            zero_bytes(n, size_);
+            const auto* const gone = detail::page_ceiling(space_.data + n * sizeof(T));
+            ready_ = std::min(ready_, static_cast<size_type>(gone - space_.data));
+        } else {
+            detail::zero_in_place(space_.data + n * sizeof(T), space_.data + size_ * sizeof(T));
+        }
         size_ = n;
     }
     void verify_fresh([[maybe_unused]] size_type n) const noexcept {
@@ -428,6 +457,7 @@ private:
     SparseOptions options_;
     detail::Reservation space_;
     size_type size_ = 0;
+    size_type ready_ = 0;   // bytes within which append() need not look: usable, and populated where that pays
 };
 
 }   // namespace tamalloc::inline TAMALLOC_ABI

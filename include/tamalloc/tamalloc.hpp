@@ -14,6 +14,7 @@
 #include "tamalloc/memory_resource.hpp"
 #include "tamalloc/mmap_source.hpp"
 #include "tamalloc/page_source.hpp"
+#include "tamalloc/recycling_source.hpp"
 #include "tamalloc/residency.hpp"
 #include "tamalloc/sparse_vector.hpp"
 #include "tamalloc/stats.hpp"

@@ -276,6 +276,7 @@ expect 'a mutant, but tamk breaks off' 1 '0 passed, 1 failed' instead 'exit 1' k
 expect 'no mutant' 1 '0 passed, 0 failed' instead 'exit 1' kernel/qemu/check-mutants.sh
 expect 'unit tests' 0 'test cases: 1' instead 'echo "test cases: 1"' tests/guest.sh
 expect 'unit tests: none' 1 'no test was run' instead 'echo "test cases: 0"' tests/guest.sh
+expect 'unit tests: no swap space' 1 'has no swap space' instead 'echo "test cases: 1"; echo "nothing is swapped out"' tests/guest.sh
 expect 'unit tests: no QEMU' 77 'SKIPPED: x' instead 'echo "tamk: SKIPPED: x" >&2; exit 77' tests/guest.sh
 
 # ---- the guest ----------------------------------------------------------------------------------------------------------

@@ -6,10 +6,12 @@ using namespace std;
 using namespace tamalloc;
 
 static_assert(same_as<tamalloc::vector<int>::allocator_type, Allocator<int, DefaultSource>>);
-static_assert(same_as<DefaultSource, SystemSource>);
+static_assert(same_as<DefaultSource, RecyclingSource<SystemSource>>);
 static_assert(derived_from<AllocationFailure, bad_alloc>);
 static_assert(same_as<result<>, tamalloc::expected<void, error_code>>);
 static_assert(PageSource<MmapSource<MmapOptions{Charge::accounted, HugePages::never, OnFork::wipe, false}>>);
+static_assert(is_empty_v<DefaultSource> && PageSource<RecyclingSource<MmapSource<>, RecyclingOptions{.budget = 1}>>);
+static_assert(same_as<decltype(DefaultSource::stats()), RecyclingStats>);
 static_assert(PurgingSource<SystemSource> && ClearingSource<SystemSource> && ReservingSource<SystemSource>);
 static_assert(ResizingSource<SystemSource> && ObservingSource<SystemSource>);
 static_assert(ZeroInitializable<int> && ImplicitLifetime<int> && !enable_zero_init<int>);

@@ -9,26 +9,23 @@
 // Exit status: 0, 1 when a container differs, 2 for bad arguments.
 #include <algorithm>       // std::all_of, std::equal, std::fill, std::max, std::min_element
 #include <array>           // std::array
-#include <charconv>        // std::from_chars
-#include <chrono>          // std::chrono::steady_clock
 #include <cstddef>         // std::size_t
 #include <cstdint>         // std::uint64_t
-#include <cstdio>          // std::fflush, std::fprintf, std::printf
+#include <cstdio>          // std::fflush, std::printf
 #include <deque>           // std::deque
 #include <functional>      // std::equal_to, std::hash, std::less
 #include <iterator>        // std::next
 #include <list>            // std::list
 #include <map>             // std::map
 #include <optional>        // std::optional
-#include <random>          // std::mt19937_64, std::random_device
+#include <random>          // std::mt19937_64
 #include <string>          // std::basic_string
-#include <string_view>     // std::string_view
-#include <system_error>    // std::errc
 #include <type_traits>     // std::is_constructible_v
 #include <unordered_map>   // std::unordered_map
 #include <utility>         // std::move, std::pair, std::swap
 #include <vector>          // std::vector
 
+#include "fuzz/arguments.hpp"   // parse, repeat
 #include "nasty_resource.hpp"   // NastyResource
 #include "tamalloc/allocator.hpp"
 #include "tamalloc/memory_resource.hpp"         // pmr::Allocator
@@ -393,58 +390,28 @@ std::vector<Kind> all_kinds() {
     return kinds;
 }
 
-struct Arguments {
-    std::uint64_t steps = 200'000;
-    std::uint64_t seconds = 0;
-    std::uint64_t seed = std::random_device{}();
-};
-
-// \returns nothing for what is no argument of this program
-std::optional<Arguments> parse(const std::vector<std::string_view>& words) {
-    Arguments arguments;
-    for (std::size_t i = 0; i < words.size(); i += 2) {
-        std::uint64_t* const target = words[i] == "--steps"     ? &arguments.steps
-                                      : words[i] == "--seconds" ? &arguments.seconds
-                                      : words[i] == "--seed"    ? &arguments.seed
-                                                                : nullptr;
-        if (target == nullptr || i + 1 == words.size()) return std::nullopt;
-        const auto number = words[i + 1];
-        const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), *target);
-        if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
-    }
-    return arguments;
-}
-
 }   // namespace
 
 int main(int argc, char** argv) {
-    const auto arguments = parse({argv + 1, argv + argc});
-    if (!arguments) {
-        std::fprintf(stderr, "usage: %s [--steps N] [--seconds S] [--seed K]\n", argv[0]);
-        return 2;
-    }
-    const auto [steps, seconds, first_seed] = *arguments;
-    const auto begin = std::chrono::steady_clock::now();
-    const auto in_time = [&] { return std::chrono::steady_clock::now() - begin < std::chrono::seconds(seconds); };
-
+    const auto arguments = fuzz::parse(argc, argv);
     auto kinds = all_kinds();
-    auto seed = first_seed;
-    do {
+    const auto share = (arguments.steps + kinds.size() - 1) / kinds.size();
+    const bool equal = fuzz::repeat(arguments, [&](std::uint64_t seed) {
         std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
         std::fflush(stdout);   // a crash must not take it along
         for (auto& kind : kinds) {
-            const auto share = (steps + kinds.size() - 1) / kinds.size();
             if (const auto step = kind.first_difference(seed, share)) {
                 std::printf("%s differs from std: seed %llu, step %llu; to repeat: --steps %llu --seed %llu\n",
                             kind.name.c_str(), static_cast<unsigned long long>(seed),
-                            static_cast<unsigned long long>(*step), static_cast<unsigned long long>(steps),
+                            static_cast<unsigned long long>(*step), static_cast<unsigned long long>(arguments.steps),
                             static_cast<unsigned long long>(seed));
-                return 1;
+                return false;
             }
             kind.operations += share;
         }
-        ++seed;
-    } while (in_time());
+        return true;
+    });
+    if (!equal) return 1;
     for (const auto& kind : kinds)
         std::printf("%-32s %12llu operations\n", kind.name.c_str(), static_cast<unsigned long long>(kind.operations));
     return 0;

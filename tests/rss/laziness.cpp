@@ -81,6 +81,7 @@ bool reads_zero(std::span<const std::byte> bytes) {
 }
 
 void expect_back_at(std::uint64_t committed) {
+    tamalloc::DefaultSource::trim();
     expect(memory_use().committed < committed + nothing, "what was resident is given back");
 }
 

@@ -4,9 +4,11 @@
 //
 //   namespace tamalloc::detail {
 //     struct Reservation;
+//     template<PageSource S> std::size_t reservable(std::size_t n);
 //     template<PageSource S> std::size_t next_smaller(std::size_t size, std::size_t least);
 //     template<PageSource S> result<Reservation> reserve_most(const S&, std::size_t most, std::size_t least, std::size_t align);
 //     template<PageSource S> result<void> make_usable(const S&, Reservation&, std::size_t n, std::size_t chunk);
+//     template<PageSource S> void release(const S&, const Reservation&);
 //     template<PageSource S> void zero_pages(const S&, std::byte* p, std::size_t n);
 //   }
 #pragma once
@@ -26,11 +28,27 @@ struct Reservation {
     std::size_t size = 0, usable = 0;   // bytes, multiples of the granularity
 };
 
-/// What to ask for after `size` was refused: half as much beyond `least`, which is reached in the end. So what grows by a
-/// factor still does where doubling is refused.
+/// \returns n rounded up to what can be reserved. Whole pages: the classes in which a source may round what it keeps are
+/// too coarse, and a reservation need not end with one.
+template<PageSource Source> [[nodiscard]] std::size_t reservable(std::size_t n) noexcept {
+    if constexpr (ReservingSource<Source>) return (n + Source::granularity() - 1) & ~(Source::granularity() - 1);
+    else return Source::rounded(n);
+}
+
+/// \requires both are reservable
+/// \returns what to ask for after `size` was refused: half as much beyond `least`, which is reached in the end. So what grows
+/// by a factor still does where doubling is refused.
 template<PageSource Source>
 [[nodiscard]] std::size_t next_smaller(std::size_t size, std::size_t least, std::size_t divisor = 2) noexcept {
-    return std::max(least, std::min(Source::rounded(least + (size - least) / divisor), size - Source::granularity()));
+    const auto next = reservable<Source>(least + (size - least) / divisor);
+    return next < size ? next : least;
+}
+
+/// Gives back what reserve_most returned, whatever of it was made usable.
+template<PageSource Source> void release(const Source& source, const Reservation& r) noexcept {
+    if (r.data == nullptr) return;
+    if constexpr (ReservingSource<Source>) source.release(r.data, r.size);
+    else source.unmap(r.data, r.size);
 }
 
 // Reserved and then made usable as far as needed, where the source can: so that no more is charged, or locked by
@@ -40,10 +58,12 @@ template<PageSource Source>
                                                   std::size_t align) noexcept {
     if constexpr (ReservingSource<Source>) {
         const auto space = source.reserve(size, align);
-        if (!space) return unexpected<std::error_code>(space.error());
-        if (source.commit(*space, least)) return Reservation{*space, size, least};
-        source.unmap(*space, size);
-        size = least;
+        if (!space && size != least) return unexpected<std::error_code>(space.error());
+        if (space) {
+            if (source.commit(*space, least)) return Reservation{*space, size, least};
+            source.release(*space, size);
+        }
+        size = Source::rounded(least);
     }
     const auto block = source.map(size, align);
     if (!block) return unexpected<std::error_code>(block.error());
@@ -51,7 +71,7 @@ template<PageSource Source>
 }
 
 /// \requires 0 < least <= most <= PTRDIFF_MAX, align a power of two
-/// \returns a reservation of `most` bytes, of which `least` are usable; to be freed with unmap(data, size). Where that is
+/// \returns a reservation of `most` bytes, of which `least` are usable; to be given back with release(). Where that is
 /// refused address space is short: then an eighth of what could be had, since malloc and threads need some, too; down to
 /// `least`.
 /// \errors what the source says to the last attempt
@@ -59,12 +79,12 @@ template<PageSource Source>
 template<PageSource Source>
 [[nodiscard]] result<Reservation> reserve_most(const Source& source, std::size_t most, std::size_t least,
                                                std::size_t align) noexcept {
-    least = Source::rounded(least);
-    most = std::max(Source::rounded(most), least);
+    least = reservable<Source>(least);
+    most = std::max(reservable<Source>(most), least);
     for (auto size = most;;) {
         auto space = reserve_exactly(source, size, least, align);
         if (space && size < most && size > least) {
-            source.unmap(space->data, space->size);
+            release(source, *space);
             space = reserve_exactly(source, next_smaller<Source>(size, least, 8), least, align);
         }
         if (space || size == least) return space;
@@ -81,8 +101,8 @@ template<PageSource Source>
                                        std::size_t chunk) noexcept {
     if (n <= r.usable) return {};
     if constexpr (ReservingSource<Source>) {   // else everything is usable
-        const auto enough = Source::rounded(n);
-        const auto step = std::min(Source::rounded(std::max(chunk, r.usable / 2)), r.size - r.usable);
+        const auto enough = reservable<Source>(n);
+        const auto step = std::min(reservable<Source>(std::max(chunk, r.usable / 2)), r.size - r.usable);
         for (const auto target : {std::max(enough, r.usable + step), enough}) {
             const auto done = source.commit(r.data + r.usable, target - r.usable);
             if (done) {

@@ -190,7 +190,7 @@ private:
         expect(source_.decommit(p, 2 * part).has_value(), "decommit: succeeds");
         expect(source_.commit(p, 2 * part).has_value(), "commit: succeeds after decommit");
         expect(all_zero({p, 2 * part}), "Z: reads zero after decommit and commit");
-        source_.unmap(p, n);
+        source_.release(p, n);
     }
 
     void check_resize() {
