@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Builds and runs what README.md shows. Every ```cpp block is a whole program; it must compile without a warning with
 # g++-12 and clang-19 with libc++, in C++20 and C++23, and exit 0. Every ```cmake block is the CMakeLists.txt of a consumer, every
-# line with cmake or g++ in a ```sh block a command; both get the first program. Its figures must be the newest of docs/bench.
+# line with cmake or g++ in a ```sh block a command; both get the first program. Its figures, and those of docs/performance.md, must be
+# what the newest raw data of docs/bench give.
 # Usage: check.sh
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -13,11 +14,18 @@ cd "$dir"
 # block-1.cpp, block-2.cmake, ...: the fenced blocks in order, named after their language.
 awk '/^```[a-z]+$/ { n++; file = "block-" n "." substr($0, 4); next } /^```$/ { file = ""; next } file { print > file }' \
     "$root/README.md"
-tables=("$root"/docs/bench/*/table.md)
-diff <(sed -n '/^| work |/,/^$/{/^|/p}' "$root/README.md") "${tables[-1]}" || {
-    echo "README.md shows other figures than ${tables[-1]}"
-    exit 1
-}
+newest=$(find "$root/docs/bench" -mindepth 1 -maxdepth 1 | sort | tail -n 1)
+mkdir -p again/docs/bench
+cp -r "$newest" again/docs/bench/
+cp "$root/README.md" again/
+cp "$root/docs/performance.md" again/docs/
+python3 "$root/bench/report.py" "again/docs/bench/${newest##*/}" again/README.md again/docs/performance.md >/dev/null
+for file in README.md docs/performance.md "docs/bench/${newest##*/}"; do
+    diff -r "$root/$file" "again/$file" || {
+        echo "$file is not what bench/report.py makes of the figures"
+        exit 1
+    }
+done
 
 programs=(block-*.cpp)
 recipes=(block-*.cmake)
