@@ -13,7 +13,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <random>
 #include <span>
@@ -66,6 +65,15 @@ long faults() {
     rusage usage{};
     ::getrusage(RUSAGE_THREAD, &usage);
     return usage.ru_minflt;
+}
+
+// In the child of a raw clone(2), of which no pthread_atfork handler hears.
+template<class F> int in_clone(F f) {
+    const auto child = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+    if (child == 0) ::_exit(f());
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
 }
 
 }   // namespace
@@ -467,12 +475,7 @@ TEST_CASE("parent and child go on with a cache each") {
     for (int i = 0; i != 20; ++i) {
         CHECK(support::in_child([&] { return use_in_child<S>(mine, n); }) == 0);
         if (support::thread_sanitized) continue;   // ThreadSanitizer does not know of a raw clone(2)
-        // No pthread_atfork handler hears of this one.
-        const auto child = ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
-        if (child == 0) ::_exit(use_in_child<S>(mine, n));
-        int status = 0;
-        ::waitpid(static_cast<pid_t>(child), &status, 0);
-        CHECK(status == 0);
+        CHECK(in_clone([&] { return use_in_child<S>(mine, n); }) == 0);
     }
     stop = true;
     for (auto& thread : busy) thread.join();
@@ -503,19 +506,6 @@ TEST_CASE("blocks that a child does not have are not handed out there") {
           }) == 0);
     S::trim();
 }
-
-namespace {
-
-// In the child of a raw clone(2), of which no pthread_atfork handler hears.
-template<class F> int in_clone(F f) {
-    const auto child = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
-    if (child == 0) ::_exit(f());
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return status;
-}
-
-}   // namespace
 
 TEST_CASE("a child that nobody announced abandons the cache and so do its own children") {
     if (support::thread_sanitized) return support::skip("ThreadSanitizer does not know of a raw clone(2)");
@@ -816,12 +806,7 @@ TEST_CASE("where address space is short what is kept goes first") {
               std::vector<std::byte*> blocks;
               for (int i = 0; i != 4; ++i) blocks.push_back(source.map(n, 1).value());
               for (auto* const p : blocks) source.unmap(p, n);
-              std::size_t pages = 0;
-              if (auto* const file = std::fopen("/proc/self/statm", "r")) {
-                  if (std::fscanf(file, "%zu", &pages) != 1) return 1;
-                  std::fclose(file);
-              }
-              const rlimit limit{pages * page + 50 * mib, RLIM_INFINITY};
+              const rlimit limit{tamalloc::testing::memory_use().reserved + 50 * mib, RLIM_INFINITY};
               if (::setrlimit(RLIMIT_AS, &limit) != 0) return 2;
               if (!source.map(large, 1)) return 3;
               for (auto& p : blocks) p = source.map(n, 1).value_or(nullptr);

@@ -19,7 +19,7 @@
 #include <utility>     // std::forward
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/page.hpp"        // page_ceiling, page_floor, page_size
+#include "tamalloc/detail/page.hpp"        // page_ceiling, page_floor, page_size, round_up
 #include "tamalloc/detail/page_scan.hpp"   // for_each_extent, for_each_populated
 #include "tamalloc/detail/sanitizer.hpp"   // unpoison
 #include "tamalloc/detail/sys.hpp"
@@ -85,9 +85,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     [[nodiscard]] static std::size_t granularity() noexcept { return detail::page_size(); }
 
     /// \returns n rounded up to whole pages; n <= PTRDIFF_MAX
-    [[nodiscard]] static std::size_t rounded(std::size_t n) noexcept {
-        return (n + granularity() - 1) & ~(granularity() - 1);
-    }
+    [[nodiscard]] static std::size_t rounded(std::size_t n) noexcept { return detail::round_up(n, granularity()); }
 
     /// \requires n a multiple of the page size
     /// \returns n bytes that read zero, at a multiple of `align`

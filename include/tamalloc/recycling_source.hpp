@@ -16,6 +16,7 @@
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/memory_limit.hpp"   // most_addressable
+#include "tamalloc/detail/page.hpp"           // round_up
 #include "tamalloc/detail/recycler.hpp"
 #include "tamalloc/error.hpp"         // result
 #include "tamalloc/page_source.hpp"   // ClearingSource, PurgingSource, ReservingSource, ResizingSource, page_threshold
@@ -37,7 +38,7 @@ struct RecyclingSource : Source {
     [[nodiscard]] static std::size_t rounded(std::size_t n) noexcept {
         if (n < page_threshold || Cache::accounted) return Source::rounded(n);
         const auto unit = std::max(Source::granularity(), std::bit_floor(n) / 8);
-        return (n + unit - 1) & ~(unit - 1);
+        return detail::round_up(n, unit);
     }
 
     /// \requires n a class

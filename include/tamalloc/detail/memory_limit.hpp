@@ -8,7 +8,7 @@
 //     std::size_t address_space_limit(std::size_t budget, bool charged) noexcept;
 //   }
 #pragma once
-#include <algorithm>     // std::min, std::ranges::copy
+#include <algorithm>     // std::max, std::min, std::ranges::copy
 #include <array>         // std::array
 #include <cstddef>       // std::size_t
 #include <limits>        // std::numeric_limits
@@ -122,8 +122,8 @@ private:
 
 /// \returns bytes: what is larger is refused, whatever is given back
 [[nodiscard]] inline std::size_t most_addressable() noexcept {
-    constexpr rlim_t addresses = rlim_t{1}
-                                 << 47;   // mmap(2) gives no more without being asked: x86-64, 5-level paging too
+    // mmap(2) gives no more without being asked: x86-64, 5-level paging too
+    constexpr auto addresses = rlim_t{1} << 47;
     rlimit limit{};
     return std::min(addresses, ::getrlimit(RLIMIT_AS, &limit) == 0 ? limit.rlim_cur : addresses);
 }

@@ -4,6 +4,7 @@
 //
 //   namespace tamalloc::detail {
 //     std::size_t page_size() noexcept;
+//     std::size_t round_up(std::size_t n, std::size_t unit) noexcept;
 //     template<class Byte> Byte* page_floor(Byte*) noexcept;
 //     template<class Byte> Byte* page_ceiling(Byte*) noexcept;
 //   }
@@ -21,6 +22,12 @@ namespace tamalloc::inline TAMALLOC_ABI::detail {
 [[nodiscard]] inline std::size_t page_size() noexcept {
     static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     return size;
+}
+
+/// \requires unit a power of two; n + unit - 1 does not overflow
+/// \returns the least multiple of unit that is n or more
+[[nodiscard]] constexpr std::size_t round_up(std::size_t n, std::size_t unit) noexcept {
+    return (n + unit - 1) & ~(unit - 1);
 }
 
 /// \returns the start of the page that p is in

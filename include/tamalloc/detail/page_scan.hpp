@@ -74,9 +74,6 @@ struct PageScan {
 // they lie on stacks that may be small.
 inline constexpr std::size_t scan_batch = 256;
 
-// thread-self, because /proc/self has no memory once the main thread has exited.
-inline int open_pagemap() noexcept { return ::open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC); }
-
 // A descriptor of a pagemap file shows the address space it was opened in, in a forked child still the parent's. So the
 // one that is kept, since opening it costs more than most scans, belongs to a generation of the process: in the upper half.
 inline constinit std::atomic<std::uint64_t> kept_pagemap = 0;
@@ -127,7 +124,8 @@ inline constinit std::atomic<bool> takes_zero_page_for_memory = false;
 // A descriptor for one scan, which may be kept for others.
 class PagemapFile {
 public:
-    PagemapFile() noexcept : fd_(open_pagemap()) {}
+    // thread-self, because /proc/self has no memory once the main thread has exited.
+    PagemapFile() noexcept : fd_(::open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC)) {}
     PagemapFile(const PagemapFile&) = delete;
     PagemapFile& operator=(const PagemapFile&) = delete;
     ~PagemapFile() {

@@ -16,6 +16,7 @@
 #include <cstddef>     // std::byte, std::size_t
 
 #include "tamalloc/config.hpp"
+#include "tamalloc/detail/page.hpp"      // round_up
 #include "tamalloc/detail/zeroing.hpp"   // zero_in_place
 #include "tamalloc/error.hpp"            // result
 #include "tamalloc/page_source.hpp"      // PageSource, PurgingSource, ReservingSource
@@ -31,7 +32,7 @@ struct Reservation {
 /// \returns n rounded up to what can be reserved. Whole pages: the classes in which a source may round what it keeps are
 /// too coarse, and a reservation need not end with one.
 template<PageSource Source> [[nodiscard]] std::size_t reservable(std::size_t n) noexcept {
-    if constexpr (ReservingSource<Source>) return (n + Source::granularity() - 1) & ~(Source::granularity() - 1);
+    if constexpr (ReservingSource<Source>) return round_up(n, Source::granularity());
     else return Source::rounded(n);
 }
 

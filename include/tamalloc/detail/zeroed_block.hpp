@@ -18,6 +18,7 @@
 #include <span>        // std::span
 
 #include "tamalloc/config.hpp"               // TAMALLOC_VERIFY
+#include "tamalloc/detail/page.hpp"          // round_up
 #include "tamalloc/detail/page_scan.hpp"     // for_each_populated
 #include "tamalloc/detail/reservation.hpp"   // zero_pages
 #include "tamalloc/detail/verify.hpp"        // verify_zero
@@ -51,7 +52,7 @@ template<PageSource Source>
     if (align <= alignof(std::max_align_t)) {
         p = std::calloc(1, std::max(n, std::size_t{1}));
     } else {
-        const auto whole = (std::max(n, std::size_t{1}) + align - 1) & ~(align - 1);   // as aligned_alloc wants it
+        const auto whole = round_up(std::max(n, std::size_t{1}), align);   // as aligned_alloc wants it
         p = std::aligned_alloc(align, whole);
         if (p != nullptr) std::memset(p, 0, n);
     }
