@@ -70,8 +70,11 @@ public:
     /// \errors as process_stats
     [[nodiscard]] result<ProcessStats> process_stats(pid_t pid, StatsField fields) const noexcept {
         ProcessStats stats;
-        stats.pid = pid;
-        const auto error = with_files_of(pid, [&](const ProcessFiles& files) { return files.read(fields, stats); });
+        const auto error = with_files_of(pid, [&](const ProcessFiles& files) {
+            stats = {};
+            stats.pid = pid;
+            return files.read(fields, stats);
+        });
         if (error) return unexpected<std::error_code>(error);
         return stats;
     }
@@ -119,7 +122,14 @@ private:
     Procfs(Descriptor root, const ProcUnits& units) noexcept : root_(std::move(root)), units_(units) {}
 
     // What read(ProcessFiles) says, in the words of process_stats.
+    // When a thread calls execve, it takes the id of the main thread, which ends: a directory opened at that moment may
+    // be that of the thread that ends (Linux: fs/exec.c de_thread, fs/proc/base.c proc_pid_make_inode). The next is not.
     template<class Read> [[nodiscard]] std::error_code with_files_of(pid_t pid, Read read) const noexcept {
+        const auto error = with_directory_of(pid, read);
+        return error == make_error_code(errc::no_such_process) ? with_directory_of(pid, read) : error;
+    }
+
+    template<class Read> [[nodiscard]] std::error_code with_directory_of(pid_t pid, Read& read) const noexcept {
         // O_PATH: serves only to open others.
         const Descriptor directory(root_.get(), pid == 0 ? "self" : name_of(pid).data(), O_PATH | O_DIRECTORY);
         if (directory.error() == 0) return process_error(read(ProcessFiles(directory.get(), units_)));
