@@ -24,8 +24,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +36,7 @@
 #include "support.hpp"
 #include "tamalloc/residency.hpp"
 #include "tamalloc/sparse_vector.hpp"
+#include "tamalloc/stats.hpp"
 #include "tamalloc/system_source.hpp"
 #include "tamalloc/testing.hpp"
 #include "tamalloc/zero_init.hpp"
@@ -850,6 +854,169 @@ TEST_CASE("what is kept follows a limit of address space that is set later") {
               source.unmap(source.map(small, 1).value(), small);
               return S::stats().bytes_reserved <= limit.rlim_cur / 16 ? 0 : 3;
           }) == 0);
+}
+
+TEST_CASE("what fails without being short of address space leaves what is kept") {
+    using S = Source<29>;
+    using Accounted = RecyclingSource<MmapSource<{.accounting = Charge::accounted}>, {.budget = 16 * mib}>;
+    const S source;
+    const auto n = S::rounded(mib);
+    source.unmap(source.map(n, 1).value(), n);
+    CHECK(!source.map(n, std::size_t{1} << 62));
+    std::byte* const p = source.map(2 * n, 1).value();
+    CHECK(::mmap(p + n, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + n);   // in the way
+    CHECK(!source.extend(p, n, 2 * n));
+    CHECK(S::stats().blocks_kept == 1);
+    source.unmap(p, 2 * n);
+    S::trim();
+    if (support::sanitized) return;   // they reserve more than any limit
+    CHECK(support::in_child([n] {
+              const Accounted accounted;
+              accounted.unmap(accounted.map(n, 1).value(), n);
+              if (accounted.map(std::size_t{1} << 45, 1) || Accounted::stats().blocks_kept != 1) return 1;
+              const rlimit limit{std::size_t{4} << 30, RLIM_INFINITY};
+              if (::setrlimit(RLIMIT_DATA, &limit) != 0) return 2;
+              return !accounted.map(std::size_t{8} << 30, 1) && Accounted::stats().blocks_kept == 1 ? 0 : 3;
+          }) == 0);
+}
+
+// Frees another block while one is being cleared, as another thread might.
+struct Interrupted : Pages {
+    static inline std::byte* other = nullptr;
+    static constexpr std::size_t other_size = 4 * mib;
+    tamalloc::result<std::size_t> clear(std::byte* p, std::size_t n, std::size_t keep) const noexcept;
+};
+using InterruptedSource = RecyclingSource<Interrupted, {.budget = 8 * mib}>;
+tamalloc::result<std::size_t> Interrupted::clear(std::byte* p, std::size_t n, std::size_t keep) const noexcept {
+    if (auto* const q = std::exchange(other, nullptr)) InterruptedSource{}.unmap(q, other_size);
+    return Pages::clear(p, n, keep);
+}
+
+TEST_CASE("while a sparse block is cleared the budget is there for others") {
+    if (!support::asserts_residency) return support::skip("residency is not asserted here");
+    using S = InterruptedSource;
+    const S source;
+    const auto n = S::rounded(64 * mib);
+    std::byte* const sparse = source.map(n, 1).value();
+    for (std::size_t at = 0; at < n; at += mib) sparse[at] = std::byte{1};
+    Interrupted::other = source.map(Interrupted::other_size, 1).value();
+    std::memset(Interrupted::other, 1, Interrupted::other_size);
+    source.unmap(sparse, n);
+    CHECK(S::stats().bytes_kept == Interrupted::other_size + 64 * page);
+    // And what is left when it has been cleared is not more than there is.
+    std::byte* const first = source.map(n, 1).value();
+    std::memset(first, 1, 6 * mib);
+    Interrupted::other = source.map(Interrupted::other_size, 1).value();
+    std::memset(Interrupted::other, 1, Interrupted::other_size);
+    source.unmap(first, n);
+    CHECK(S::stats().bytes_kept <= S::budget());
+    S::trim();
+}
+
+TEST_CASE("a block larger than the budget takes no room from others") {
+    if (!support::asserts_residency) return support::skip("residency is not asserted here");
+    using S = Source<30, 8 * mib>;
+    const S source;
+    const auto n = S::rounded(mib), large = S::rounded(12 * mib);
+    std::array<std::byte*, 4> blocks{};
+    for (int round = 0; round != 8; ++round) {
+        for (auto*& p : blocks) p = source.map(n, 1).value();
+        for (auto* const p : blocks) std::memset(p, 1, n);
+        for (auto* const p : blocks) source.unmap(p, n);
+        std::byte* const q = source.map(large, 1).value();
+        const auto before = S::stats();
+        std::memset(q, 1, large);
+        source.unmap(q, large);
+        CHECK(S::stats().blocks_kept == before.blocks_kept + 1);
+        CHECK(S::stats().bytes_kept <= S::budget());
+    }
+    S::trim();
+}
+
+TEST_CASE("of huge pages as many are kept as the budget allows") {
+    if (!support::asserts_residency) return support::skip("residency is not asserted here");
+    using S = RecyclingSource<MmapSource<{.huge = HugePages::prefer}>, {.budget = 5 * mib}>;
+    const S source;
+    const auto n = S::rounded(8 * mib);
+    std::byte* const p = source.map(n, 1).value();
+    std::memset(p, 1, n);
+    if (tamalloc::process_detail().value().anon_huge < n) return support::skip("there are no huge pages");
+    source.unmap(p, n);
+    CHECK(S::stats().bytes_kept == 4 * mib);
+    CHECK(tamalloc::resident_bytes({p, n}) == 4 * mib);
+    S::trim();
+}
+
+TEST_CASE("a handler before fork empties the cache") {
+    using S = Source<31, 64 * mib>;
+    static std::atomic<bool> armed = true;   // it stays registered
+    ::pthread_atfork(
+        [] {
+            if (armed && S::stats().blocks_kept == 1) S::trim();
+        },
+        nullptr, nullptr);
+    const S source;
+    const auto n = S::rounded(mib);
+    source.unmap(source.map(n, 1).value(), n);   // registers the cache's own, which come first
+    CHECK(support::in_child([] { return S::stats().blocks_kept == 0 ? 0 : 1; }) == 0);
+    armed = false;
+    CHECK(S::stats().blocks_kept == 0);
+}
+
+TEST_CASE("a thread is not cancelled where it frees a block") {
+    using S = Source<32>;
+    const auto gets_to_its_end = [](auto use) {
+        bool ended = false;
+        std::thread([&] {
+            ::pthread_cancel(::pthread_self());
+            use();
+            ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+            ended = true;
+        }).join();
+        return ended;
+    };
+    CHECK(support::in_child([&] {
+              const bool freeing = gets_to_its_end([] {
+                  const S source;
+                  std::byte* const p = source.map(mib, 1).value();
+                  *p = std::byte{1};
+                  source.unmap(p, mib);
+              });
+              return freeing && gets_to_its_end([] { (void)tamalloc::process_stats(); }) ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("where the pagemap that can be opened is another process's blocks read zero all the same") {
+    if (::geteuid() != 0) return support::skip("only root can build such a place");
+    using S = Source<33>;
+    const auto child = support::in_child([] {
+        const pid_t other = ::getppid();
+        const auto at = [](const std::string& path) { return "/tmp/tamalloc-root" + path; };
+        const auto directory = [&](const std::string& path) { ::mkdir(at(path).c_str(), 0700); };
+        ::mkdir(at("").c_str(), 0700);
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount("none", at("").c_str(), "tmpfs", 0, nullptr) != 0)
+            return 77;
+        for (const auto* const path : {"/proc", "/proc/thread-self"}) directory(path);
+        const auto pagemap = at("/proc/thread-self/pagemap");
+        ::close(::open(pagemap.c_str(), O_CREAT | O_WRONLY, 0600));
+        if (::mount(("/proc/" + std::to_string(other) + "/pagemap").c_str(), pagemap.c_str(), nullptr, MS_BIND,
+                    nullptr) != 0 ||
+            ::chroot(at("").c_str()) != 0)
+            return 77;
+        const S source;
+        const auto n = S::rounded(mib);
+        for (int i = 0; i != 5; ++i) {
+            std::byte* const p = source.map(n, 1).value();
+            if (!all_zero({p, n})) return 1;
+            p[i * 1000] = std::byte{1};
+            source.unmap(p, n);
+        }
+        return 0;
+    });
+    ::rmdir("/tmp/tamalloc-root");
+    if (child == 77) return support::skip("there are no mount namespaces");
+    CHECK(child == 0);
 }
 
 #ifdef __GLIBC__

@@ -121,9 +121,13 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
         TAMALLOC_ASSERT(whole_pages(p, n));
         if (keep < granularity()) return detail::drop_or_zero(p, p + n) ? 0 : n;
         std::size_t kept = 0;
+        std::byte* rest = p + n;   // nothing from there on may stay: one call drops it all
         detail::for_each_extent(p, p + n, [&](const detail::PageExtent& extent, const detail::PageScan& scan) {
-            kept += clear_extent(extent, scan.method, keep > kept ? keep - kept : 0);
+            if (rest != p + n) return;
+            if (kept + granularity() > keep) rest = extent.first();
+            else kept += clear_extent(extent, scan.method, keep - kept);
         });
+        if (!detail::drop_or_zero(rest, p + n)) kept += static_cast<std::size_t>(p + n - rest);
         return kept;
     }
 
@@ -262,13 +266,21 @@ private:
         return moved;
     }
 
+    // \returns the end of what may stay, at most `keep` bytes of whole pages: part of a huge page would split it
+    static std::byte* part_of(const detail::PageExtent& extent, std::size_t keep) noexcept {
+        if (extent.size() <= keep) return extent.last();
+        const auto page = extent.huge() ? detail::huge_page_size : granularity();
+        const auto end = (extent.start + keep) & ~std::uint64_t{page - 1};
+        return end <= extent.start ? extent.first() : reinterpret_cast<std::byte*>(end);
+    }
+
     // \returns how many bytes of the extent stay in memory
     static std::size_t clear_extent(const detail::PageExtent& extent, detail::ScanMethod method,
                                     std::size_t keep) noexcept {
-        std::size_t in_place = extent.huge() ? extent.size() : std::min(extent.size(), keep & ~(granularity() - 1));
-        // Part of a huge page would split it. Where nothing is known of the extent, only dropping costs what was touched.
-        if (in_place > keep || extent.swapped() || method == detail::ScanMethod::none) in_place = 0;
-        auto* const middle = extent.first() + in_place;
+        // Where nothing is known of the extent, only dropping costs what was touched.
+        const bool drop = extent.swapped() || method == detail::ScanMethod::none;
+        auto* const middle = drop ? extent.first() : part_of(extent, keep);
+        const auto in_place = static_cast<std::size_t>(middle - extent.first());
         // The zero page may be among what is called present: read, and write only what needs it.
         if (method == detail::ScanMethod::scan_ioctl && !extent.huge()) detail::clear_pages(extent.first(), in_place);
         else detail::zero_in_place(extent.first(), middle);

@@ -15,7 +15,7 @@
 #include <type_traits>    // std::is_empty_v
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/memory_limit.hpp"   // most_addressable
+#include "tamalloc/detail/memory_limit.hpp"   // most_mappable
 #include "tamalloc/detail/page.hpp"           // round_up
 #include "tamalloc/detail/recycler.hpp"
 #include "tamalloc/error.hpp"         // result
@@ -47,7 +47,7 @@ struct RecyclingSource : Source {
     [[nodiscard]] result<std::byte*> map(std::size_t n, std::size_t align) const noexcept {
         if (n < page_threshold || !std::has_single_bit(align)) return Source::map(n, align);
         if (const auto kept = Cache::take(n, align)) return kept.data;
-        const auto block = with_room(n, [&] { return Source::map(n, align); });
+        const auto block = with_room(n + align, [&] { return Source::map(n, align); });
         if (block) Cache::forget_history(*block);
         return block;
     }
@@ -69,7 +69,7 @@ struct RecyclingSource : Source {
         requires ResizingSource<Source>
     {
         Cache::forget_history(p);
-        return with_room(to, [&] { return Source::extend(p, from, to); });
+        return Source::extend(p, from, to);   // refused, it says that there is something behind; remap has other places
     }
     [[nodiscard]] result<std::byte*> remap(std::byte* p, std::size_t from, std::size_t to) const noexcept
         requires ResizingSource<Source>
@@ -117,7 +117,7 @@ private:
     // What is kept counts against the limits of the process. n: bytes that are needed
     template<class F> static auto with_room(std::size_t n, F f) noexcept -> decltype(f()) {
         auto answer = f();
-        if (answer || !Cache::keeps_any() || n > detail::most_addressable()) return answer;
+        if (answer || !Cache::keeps_any() || n > detail::most_mappable(Cache::accounted)) return answer;
         if (answer.error() != std::errc::not_enough_memory &&
             answer.error() != std::errc::resource_unavailable_try_again)
             return answer;

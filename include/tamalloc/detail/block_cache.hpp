@@ -13,7 +13,7 @@
 #include <array>       // std::array
 #include <atomic>      // std::atomic
 #include <cstddef>     // std::byte, std::size_t
-#include <cstdint>     // std::int32_t, std::uint32_t, std::uintptr_t
+#include <cstdint>     // std::uint32_t, std::uintptr_t
 #include <ctime>       // clock_gettime
 
 #include <sched.h>   // sched_yield
@@ -67,10 +67,9 @@ public:
 
     /// \returns the first block if it was put here longer than `age` before `now`, or none
     [[nodiscard]] KeptBlock take_older(std::uint32_t now, std::uint32_t age) noexcept {
-        // Another thread's clock may be ahead of `now`.
-        const bool older =
-            count_ != 0 && static_cast<std::int32_t>(now - blocks_[0].since) > static_cast<std::int32_t>(age);
-        return older ? take_at(0) : KeptBlock{};
+        constexpr std::uint32_t ahead = 0xffff'0000;   // another thread's clock may be, by up to a minute
+        const auto waited = count_ == 0 ? 0 : now - blocks_[0].since;
+        return waited > age && waited < ahead ? take_at(0) : KeptBlock{};
     }
 
     /// f(const KeptBlock&) for each
@@ -106,14 +105,16 @@ private:
 /// Bytes that may be kept. Thread-safe.
 class Budget {
 public:
-    /// \returns how much of `wanted` may be kept, herewith taken
-    [[nodiscard]] std::size_t claim(std::size_t wanted, std::size_t limit) noexcept {
+    /// \returns whether so much may be kept, herewith taken
+    [[nodiscard]] bool claim(std::size_t bytes, std::size_t limit) noexcept {
         auto used = used_.load(std::memory_order_relaxed);
-        std::size_t granted = 0;
-        do granted = std::min(wanted, limit > used ? limit - used : 0);
-        while (!used_.compare_exchange_weak(used, used + granted, std::memory_order_relaxed));
-        return granted;
+        do
+            if (used > limit || bytes > limit - used) return false;
+        while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+        return true;
     }
+    /// \returns what is left now
+    [[nodiscard]] std::size_t left(std::size_t limit) const noexcept { return limit - std::min(limit, used()); }
     /// What was taken before a raw clone(2) is not known here in the child: no less than nothing is left.
     void give_back(std::size_t bytes) noexcept {
         auto used = used_.load(std::memory_order_relaxed);
@@ -131,12 +132,14 @@ private:
 /// not exist in the child, is free there.
 class OwnedLock {
 public:
+    [[nodiscard]] bool try_once(std::uint32_t generation) noexcept {
+        auto owner = owner_.load(std::memory_order_relaxed);
+        return owner != generation && owner_.compare_exchange_strong(owner, generation, std::memory_order_acquire);
+    }
     /// For as long as it takes an owner to do what it has to, running or not; not for ever.
     [[nodiscard]] bool try_lock(std::uint32_t generation, int patience = 1) noexcept {
         for (int attempt = 0; attempt != 80 * patience; ++attempt) {
-            auto owner = owner_.load(std::memory_order_relaxed);
-            if (owner != generation && owner_.compare_exchange_weak(owner, generation, std::memory_order_acquire))
-                return true;
+            if (try_once(generation)) return true;
             if (attempt < 64) pause();
             else ::sched_yield();
         }

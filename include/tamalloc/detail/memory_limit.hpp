@@ -6,6 +6,7 @@
 //     std::size_t memory_limit(const char* proc, const char* cgroups) noexcept;
 //     std::size_t memory_budget() noexcept;
 //     std::size_t address_space_limit(std::size_t budget, bool charged) noexcept;
+//     std::size_t most_mappable(bool charged) noexcept;
 //   }
 #pragma once
 #include <algorithm>     // std::max, std::min, std::ranges::copy
@@ -16,6 +17,7 @@
 
 #include <fcntl.h>          // AT_FDCWD
 #include <sys/resource.h>   // getrlimit
+#include <sys/sysinfo.h>    // sysinfo
 #include <unistd.h>         // sysconf
 
 #include "tamalloc/config.hpp"
@@ -121,11 +123,17 @@ private:
 }
 
 /// \returns bytes: what is larger is refused, whatever is given back
-[[nodiscard]] inline std::size_t most_addressable() noexcept {
+[[nodiscard]] inline std::size_t most_mappable(bool charged) noexcept {
     // mmap(2) gives no more without being asked: x86-64, 5-level paging too
-    constexpr auto addresses = rlim_t{1} << 47;
-    rlimit limit{};
-    return std::min(addresses, ::getrlimit(RLIMIT_AS, &limit) == 0 ? limit.rlim_cur : addresses);
+    std::size_t most = std::size_t{1} << 47;
+    for (const auto resource : {RLIMIT_AS, RLIMIT_DATA}) {
+        rlimit limit{};
+        if (::getrlimit(resource, &limit) == 0) most = std::min<std::size_t>(most, limit.rlim_cur);
+    }
+    struct sysinfo machine{};
+    if (charged && ::sysinfo(&machine) == 0)   // proc(5), overcommit_memory: 0 refuses what is more than both
+        most = std::min<std::size_t>(most, (machine.totalram + machine.totalswap) * machine.mem_unit);
+    return most;
 }
 
 }   // namespace tamalloc::inline TAMALLOC_ABI::detail

@@ -16,20 +16,22 @@
 #include <algorithm>   // std::max, std::min
 #include <array>       // std::array
 #include <atomic>      // std::atomic
-#include <cerrno>      // errno
+#include <cerrno>      // errno, ESRCH
 #include <cstddef>     // std::byte, std::size_t
 #include <cstdint>     // std::uint64_t, std::uintptr_t
 #include <cstring>     // std::memcpy
 #include <span>        // std::span
 
-#include <fcntl.h>       // fcntl, open
+#include <fcntl.h>       // AT_FDCWD, fcntl
 #include <sys/auxv.h>    // getauxval
 #include <sys/ioctl.h>   // ioctl, _IOWR
-#include <unistd.h>      // close, lseek, pread
+#include <sys/mman.h>    // MAP_ANONYMOUS, PROT_READ
+#include <unistd.h>      // lseek
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/generation.hpp"   // process_generation
 #include "tamalloc/detail/page.hpp"         // page_size, page_floor, page_ceiling
+#include "tamalloc/detail/sys.hpp"          // close, failed, map, open, read_at, unmap
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
 
@@ -121,18 +123,26 @@ inline constinit std::atomic<std::uint64_t> kept_pagemap = 0;
 // Whether what is called in memory may be the shared zero page: PAGEMAP_SCAN did not answer at least once.
 inline constinit std::atomic<bool> takes_zero_page_for_memory = false;
 
+// Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bit 62 swapped.
+[[nodiscard]] constexpr bool has_memory(std::uint64_t entry) noexcept { return entry >> 62 != 0; }
+
 // A descriptor for one scan, which may be kept for others.
 class PagemapFile {
 public:
     // thread-self, because /proc/self has no memory once the main thread has exited.
-    PagemapFile() noexcept : fd_(::open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+    PagemapFile() noexcept : fd_(sys::open(AT_FDCWD, "/proc/thread-self/pagemap", O_RDONLY)) {}
     PagemapFile(const PagemapFile&) = delete;
     PagemapFile& operator=(const PagemapFile&) = delete;
     ~PagemapFile() {
-        if (fd_ >= 0) ::close(fd_);
+        if (fd_ >= 0) (void)sys::close(fd_);
     }
-    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     [[nodiscard]] int get() const noexcept { return fd_; }
+
+    /// \returns 0, or an errno value: why it cannot be used
+    [[nodiscard]] int error() const noexcept {
+        if (fd_ < 0) return -fd_;
+        return is_own() ? 0 : ESRCH;
+    }
 
     /// Instead of `before`, which somebody else closed or the parent had. A high number, since the low ones are soon those of
     /// other files where a program closes what it does not know.
@@ -143,25 +153,39 @@ public:
         const auto mark = pagemap_mark(generation);
         const auto now = std::uint64_t{generation} << 32 | static_cast<unsigned>(fd);
         auto expected = before;
-        if (::lseek(fd, mark, SEEK_SET) != mark || !kept_pagemap.compare_exchange_strong(expected, now)) ::close(fd);
-        else if (is_kept_pagemap(before)) ::close(static_cast<int>(before));   // the parent's
+        if (::lseek(fd, mark, SEEK_SET) != mark || !kept_pagemap.compare_exchange_strong(expected, now))
+            (void)sys::close(fd);
+        else if (is_kept_pagemap(before)) (void)sys::close(static_cast<int>(before));   // the parent's
     }
 
     /// \returns how many of the pages from `first` on were read into `out`; 0 on failure
     [[nodiscard]] std::size_t read(std::byte* first, std::span<std::uint64_t> out) const noexcept {
         const auto offset = reinterpret_cast<std::uintptr_t>(first) / page_size() * sizeof(std::uint64_t);
-        const auto n = ::pread(fd_, out.data(), out.size_bytes(), static_cast<off_t>(offset));
+        const auto n = sys::read_at(fd_, std::as_writable_bytes(out), offset);
         return n <= 0 ? 0 : static_cast<std::size_t>(n) / sizeof(std::uint64_t);
     }
 
 private:
+    // Under a tracer or an emulator (PRoot, QEMU) the name may lead to the pagemap of that, where all that is ours is absent.
+    // A page that is written meanwhile shows.
+    [[nodiscard]] bool is_own() const noexcept {
+        const auto at = sys::map(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+        if (sys::failed(at)) return true;   // as many mappings as there may be, and nothing to ask with
+        auto* const p = reinterpret_cast<std::byte*>(at);
+        std::array<std::uint64_t, 1> before{}, after{};
+        bool own = read(p, before) == 1;
+        *static_cast<volatile std::byte*>(p) = std::byte{1};
+        own = own && read(p, after) == 1 && !has_memory(before[0]) && has_memory(after[0]);
+        (void)sys::unmap(p, page_size());
+        return own;
+    }
+
     int fd_;
 };
 
-// Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bit 62 swapped.
 inline PageScan scan_pagemap_bits(const PagemapFile& file, std::byte* first, std::byte* last,
                                   std::span<PageExtent> out) noexcept {
-    std::array<std::uint64_t, scan_batch> entries;
+    std::array<std::uint64_t, scan_batch / 2> entries;   // on the same small stacks as the extents
     PageScan scan{0, first, ScanMethod::bits, 0};
     while (scan.next != last) {
         const auto wanted = std::min(entries.size(), static_cast<std::size_t>(last - scan.next) / page_size());
@@ -197,7 +221,7 @@ inline PageScan scan_pagemap_bits(const PagemapFile& file, std::byte* first, std
     int n = scan_by_kept(generation, first, last, out);
     if (n < 0) {
         const PagemapFile file;
-        if (!file.is_open()) answer.error = errno;
+        if (const int error = file.error(); error != 0) answer.error = error;
         else if (n = scan_by(file.get(), first, last, out); n >= 0) file.keep(generation, kept);
         else answer = scan_pagemap_bits(file, first, last, out);
     }
@@ -227,8 +251,9 @@ template<class F> void for_each_extent(std::byte* first, std::byte* last, F f) {
         const PageScan scan = scan_pages(first, last, std::span(extents).first(std::min(pages, scan_batch)));
         for (std::size_t i = 0; i != scan.count; ++i) {
             // Extents far apart wait for their page tables more than for their bytes: at 1 GiB with 1 % touched clearing
-            // them takes half the time with this.
-            if (i + 1 != scan.count) __builtin_prefetch(extents[i + 1].first(), 1);
+            // them takes half the time with this. Behind these bytes the processor's own prefetcher has begun.
+            if (i + 1 != scan.count)
+                for (std::ptrdiff_t at = 0; at != 256; at += 64) __builtin_prefetch(extents[i + 1].first() + at, 1);
             f(extents[i], scan);
         }
         first = scan.next;

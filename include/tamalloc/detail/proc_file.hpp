@@ -28,12 +28,12 @@
 #include <system_error>   // std::error_code
 #include <utility>        // std::exchange
 
-#include <fcntl.h>         // openat
+#include <fcntl.h>         // O_RDONLY
 #include <sys/syscall.h>   // SYS_getdents64
-#include <unistd.h>        // close, pid_t, read, syscall
+#include <unistd.h>        // pid_t, syscall
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/sys.hpp"   // value_or_negated_errno
+#include "tamalloc/detail/sys.hpp"   // close, open, read, value_or_negated_errno
 #include "tamalloc/error.hpp"        // errc, failure, result
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
@@ -42,13 +42,13 @@ class Descriptor {
 public:
     /// Opens a file relative to a directory, for reading, whatever is a symbolic link.
     Descriptor(int directory, const char* name, int flags) noexcept {
-        do fd_ = sys::value_or_negated_errno([&] { return ::openat(directory, name, O_RDONLY | O_CLOEXEC | flags); });
+        do fd_ = sys::open(directory, name, O_RDONLY | flags);
         while (fd_ == -EINTR);
     }
     Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -EBADF)) {}
     Descriptor& operator=(Descriptor&&) = delete;
     ~Descriptor() {
-        if (fd_ >= 0) sys::value_or_negated_errno([this] { return ::close(fd_); });
+        if (fd_ >= 0) (void)sys::close(fd_);
     }
 
     [[nodiscard]] int get() const noexcept { return fd_; }
@@ -58,7 +58,7 @@ public:
     /// \returns how many bytes were read, 0 at the end, or -errno
     [[nodiscard]] std::ptrdiff_t read(std::span<char> out) const noexcept {
         std::ptrdiff_t got = 0;
-        do got = sys::value_or_negated_errno([&] { return ::read(fd_, out.data(), out.size()); });
+        do got = sys::read(fd_, out);
         while (got == -EINTR);
         return got;
     }

@@ -81,17 +81,19 @@ public:
         }
         unpoison(p, n);
         const auto wanted = worth_keeping(history, p, n);
-        const auto allowed = memory_.claim(wanted, limit());
+        // Claimed when it is known how much it is: the others need not do without what this block does not have.
+        const auto allowed = std::min(wanted, memory_.left(limit()));
         const bool whole = history.resident == n && n <= Options.memset_limit && allowed == n &&
                            !takes_zero_page_for_memory.load(std::memory_order_relaxed);
         const auto resident = whole ? clear_whole(p, n) : Source{}.clear(p, n, allowed);
-        if (!resident || *resident > allowed) {   // more: where pages are locked
-            memory_.give_back(allowed);
+        // More than allowed: where pages are locked.
+        if (!resident || *resident > allowed || !memory_.claim(*resident, limit())) {
             space_.give_back(n);
             return false;
         }
-        memory_.give_back(allowed - *resident);
-        if (allowed != wanted && allowed - *resident < Source::granularity()) release_one(generation);   // for the next
+        // Part of it was dropped for want of room: for the next. What exceeds the budget would find none in any case.
+        if (allowed < wanted && n <= limit() && allowed - *resident < std::min(n, huge_page_size))
+            release_one(generation);
         history.grew = history.resident != 0 && *resident > history.resident + history.resident / 8;
         my_stripe().bytes_cleared.fetch_add(*resident, std::memory_order_relaxed);
         poison(p, n);
@@ -124,7 +126,7 @@ public:
         const auto generation = enter();
         if (generation == 0) return stats;
         for_each_place([&](auto& place) {
-            if (const Visit visit(place.lock, generation, patience); visit) {
+            if (const Visit visit(place, generation, patience); visit) {
                 stats.blocks_kept += place.shelf.count();
                 stats.bytes_kept += place.shelf.resident();
                 stats.bytes_reserved += place.shelf.reserved();
@@ -153,21 +155,25 @@ private:
     };
     using Stripe = Place<4>;
 
-    // A place, for as long as this lives, if it could be had.
+    // A place, for as long as this lives, if it could be had. Handlers of fork(2) find it locked by their own thread.
     class Visit {
     public:
-        Visit(OwnedLock& lock, std::uint32_t generation, int how_patiently = 1) noexcept
-            : lock_(lock), entered_(lock.try_lock(generation, how_patiently)) {}
+        template<class Place> Visit(Place& place, std::uint32_t generation, int how_patiently = 1) noexcept
+            : lock_(place.lock), entered_(lock_.try_once(generation)) {
+            if (entered_) return;
+            held_ = is_locked_for_fork(lock_);
+            entered_ = held_ || lock_.try_lock(generation, how_patiently);
+        }
         Visit(const Visit&) = delete;
         Visit& operator=(const Visit&) = delete;
         ~Visit() {
-            if (entered_) lock_.unlock();
+            if (entered_ && !held_) lock_.unlock();
         }
         [[nodiscard]] explicit operator bool() const noexcept { return entered_; }
 
     private:
         OwnedLock& lock_;
-        bool entered_;
+        bool entered_, held_ = false;
     };
 
     static constexpr int patience =
@@ -205,7 +211,7 @@ private:
             after_fork_in_child();
             return true;
         }
-        const Visit visit(shared_.lock, generation);
+        const Visit visit(shared_, generation);
         if (!visit) return false;
         const auto before = generation_.load(std::memory_order_relaxed);
         if (before == generation) return true;
@@ -232,6 +238,16 @@ private:
     static void share_lent_blocks() noexcept {
         lent_.clear();
         shares_pages_.store(true, std::memory_order_relaxed);
+    }
+
+    [[nodiscard, gnu::cold, gnu::noinline]] static bool is_locked_for_fork(const OwnedLock& lock) noexcept {
+        bool held = false;
+        auto locked = locked_for_fork_;
+        for_each_place([&](const auto& place) {
+            held = held || (&place.lock == &lock && (locked & 1) != 0);
+            locked >>= 1;
+        });
+        return held;
     }
 
     // fork(2) may be called by a handler of a signal that came to a lock's owner: then that place is abandoned in the child.
@@ -270,7 +286,7 @@ private:
 
     template<class Place>
     static KeptBlock take_from(Place& place, std::uint32_t generation, std::size_t n, std::size_t align) noexcept {
-        const Visit visit(place.lock, generation);
+        const Visit visit(place, generation);
         if (!visit) return {};
         const auto block = place.shelf.take(n, align);
         if (block) place.puts_in_a_row = 0;
@@ -294,12 +310,12 @@ private:
     static void put(std::uint32_t generation, const KeptBlock& block) noexcept {
         auto& stripe = my_stripe();
         auto surplus = block;
-        if (const Visit visit(stripe.lock, generation); visit && ++stripe.puts_in_a_row <= most_puts_in_a_row) {
+        if (const Visit visit(stripe, generation); visit && ++stripe.puts_in_a_row <= most_puts_in_a_row) {
             surplus = stripe.shelf.is_full() ? stripe.shelf.take_oldest() : KeptBlock{};
             stripe.shelf.put(block);
         }
         if (!surplus) return;
-        if (const Visit visit(shared_.lock, generation); visit) {
+        if (const Visit visit(shared_, generation); visit) {
             const auto oldest = shared_.shelf.is_full() ? shared_.shelf.take_oldest() : KeptBlock{};
             shared_.shelf.put(surplus);
             surplus = oldest;
@@ -314,9 +330,7 @@ private:
         const auto most = most_address_space();
         if (n > most) return false;
         for (std::size_t attempt = 0; attempt <= Options.max_blocks; ++attempt) {
-            const auto got = space_.claim(n, most);
-            if (got == n) return true;
-            space_.give_back(got);
+            if (space_.claim(n, most)) return true;
             if (!release_one(generation)) break;
         }
         return false;
@@ -343,8 +357,7 @@ private:
         for_each_place([&](auto& place) {
             while (count != most_decayed) {
                 KeptBlock block;
-                if (const Visit visit(place.lock, generation); visit)
-                    block = place.shelf.take_older(now, Options.decay_ms);
+                if (const Visit visit(place, generation); visit) block = place.shelf.take_older(now, Options.decay_ms);
                 if (!block) break;
                 release(block);
                 ++count;
@@ -356,7 +369,7 @@ private:
 
     template<class Place> static KeptBlock take_oldest(Place& place, std::uint32_t generation,
                                                        int how_patiently = 1) noexcept {
-        const Visit visit(place.lock, generation, how_patiently);
+        const Visit visit(place, generation, how_patiently);
         return visit ? place.shelf.take_oldest() : KeptBlock{};
     }
 

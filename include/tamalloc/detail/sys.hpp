@@ -10,14 +10,20 @@
 //     int protect(void* p, std::size_t n, int protection) noexcept;
 //     int advise(void* p, std::size_t n, int advice) noexcept;
 //     int set_name(void* p, std::size_t n, const char* name) noexcept;   // null: none
+//     int open(int directory, const char* path, int flags) noexcept;
+//     std::ptrdiff_t read(int fd, std::span<char> out) noexcept;
+//     std::ptrdiff_t read_at(int fd, std::span<std::byte> out, std::uint64_t offset) noexcept;
+//     int close(int fd) noexcept;
 //   }
 #pragma once
 #include <cerrno>    // errno
-#include <cstddef>   // std::size_t
-#include <cstdint>   // std::intptr_t
+#include <cstddef>   // std::byte, std::ptrdiff_t, std::size_t
+#include <cstdint>   // std::intptr_t, std::uint64_t
+#include <span>      // std::span
 
+#include <fcntl.h>         // O_CLOEXEC
 #include <sys/mman.h>      // mmap, mremap, munmap, mprotect, madvise
-#include <sys/syscall.h>   // SYS_prctl
+#include <sys/syscall.h>   // SYS_close, SYS_openat, SYS_prctl, SYS_pread64, SYS_read
 #include <unistd.h>        // syscall
 
 #include "tamalloc/config.hpp"
@@ -60,6 +66,25 @@ inline int set_name(void* p, std::size_t n, const char* name) noexcept {
     // Not through prctl(), which the sanitizers of clang 19 intercept to read the name, also where it is null.
     return static_cast<int>(
         value_or_negated_errno([&] { return ::syscall(SYS_prctl, set_vma, set_vma_anon_name, p, n, name); }));
+}
+
+// Files not through open(), read() and close(), at which a thread may be cancelled (pthreads(7)): freeing memory is no
+// place for that.
+inline int open(int directory, const char* path, int flags) noexcept {
+    return static_cast<int>(
+        value_or_negated_errno([&] { return ::syscall(SYS_openat, directory, path, flags | O_CLOEXEC, 0); }));
+}
+
+inline std::ptrdiff_t read(int fd, std::span<char> out) noexcept {
+    return value_or_negated_errno([&] { return ::syscall(SYS_read, fd, out.data(), out.size()); });
+}
+
+inline std::ptrdiff_t read_at(int fd, std::span<std::byte> out, std::uint64_t offset) noexcept {
+    return value_or_negated_errno([&] { return ::syscall(SYS_pread64, fd, out.data(), out.size(), offset); });
+}
+
+inline int close(int fd) noexcept {
+    return static_cast<int>(value_or_negated_errno([&] { return ::syscall(SYS_close, fd); }));
 }
 
 /// mmap and mremap give addresses; the top 4095 values are errors.
