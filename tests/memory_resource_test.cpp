@@ -157,10 +157,10 @@ TEST_CASE("an arena hands out neighbours, and takes all of them back at once") {
         CHECK(aligned(arena.allocate(8, 4096), 4096));
         auto big = block(arena, 100 * mib);
         std::memset(big.data(), 1, big.size());
-        const std::span whole(a, 110 * mib);
-        if (support::asserts_residency) CHECK(resident(whole) >= 100 * mib);
+        const std::span both(a, 110 * mib);
+        if (support::asserts_residency) CHECK(resident(both) >= 100 * mib);
         arena.release();
-        if (support::asserts_residency) CHECK(resident(whole) == 0);
+        if (support::asserts_residency) CHECK(resident(both) == 0);
         CHECK(arena.allocate(10, 1) == a);   // the address space is kept
         big = block(arena, 100 * mib);
         CHECK(tamalloc::all_zero(big));

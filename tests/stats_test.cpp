@@ -227,7 +227,9 @@ TEST_CASE("a child with running threads reads as /proc says within the lag of th
 }
 
 TEST_CASE("this process reads the same by 0 and by its id") {
-    for (const auto& stats : {process_stats().value(), process_stats(::getpid()).value()}) {
+    for (const pid_t pid : {0, ::getpid()}) {
+        (void)Manual(::getpid());   // what it takes for the first time is there before it counts
+        const auto stats = process_stats(pid).value();
         CHECK(stats.pid == ::getpid());
         CHECK(stats.parent == ::getppid());
         CHECK(stats.uid == ::getuid());
