@@ -24,6 +24,7 @@ CALLOC = "calloc"   # the contender that is each peer in turn
 PEERS = ("glibc", "jemalloc", "tcmalloc", "mimalloc")
 OURS = "tamalloc"
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+QUIET, ENOUGH = 1.15, 3   # slower than that is disturbed; so many quiet runs tell
 
 # What a contender is called in the names of the benchmarks.
 CONTENDERS = {"Calloc": CALLOC, "Tamalloc": OURS, "standard": "std", "Standard": "std", "lazy": OURS, "Lazy": OURS,
@@ -68,6 +69,10 @@ def count(value):
     return "–" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def quiet(runs):
+    return [run for run in runs if run.get("slowdown", 1) <= QUIET]
+
+
 @dataclasses.dataclass
 class Cell:
     """One row: the medians of every contender, and what is promised."""
@@ -86,10 +91,17 @@ class Cell:
         values = [run[key] for run in self.runs.get(contender, []) if key in run]
         return statistics.median(values) if values else None
 
+    @functools.cached_property
+    def timed(self):
+        """Of each contender the runs that nobody disturbed; all, where these are too few of anybody."""
+        some = {contender: [run for run in runs if self.clock in run] for contender, runs in self.runs.items()}
+        calm = {contender: quiet(runs) for contender, runs in some.items()}
+        return calm if all(len(calm[contender]) >= ENOUGH for contender, runs in some.items() if runs) else some
+
     def time(self, contender):
         units = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
-        values = [run[self.clock] * units[run["time_unit"]] for run in self.runs.get(contender, []) if self.clock in run]
-        return statistics.median(values) if values else None
+        runs = self.timed.get(contender)
+        return statistics.median(run[self.clock] * units[run["time_unit"]] for run in runs) if runs else None
 
     @functools.cached_property
     def best(self):
