@@ -552,7 +552,18 @@ TEST_CASE("freeing after a fork copies no page in the parent either") {
     const S source;
     const auto n = S::rounded(16 * mib);
     std::byte* const p = source.map(n, 1).value();
+    std::byte* const purged = source.map(n, 1).value();
+    std::byte* const kept = source.map(n, 1).value();
+    std::memset(kept, 1, n);
+    source.unmap(kept, n);
+    for (int use = 0; use != 2; ++use) {   // then the third is not looked at
+        REQUIRE(source.map(n, 1).value() == kept);
+        std::memset(kept, 1, n);
+        source.unmap(kept, n);
+    }
+    REQUIRE(S::stats().bytes_kept == n);
     std::memset(p, 1, n);
+    std::memset(purged, 1, n);
     std::array<int, 2> ends{};
     REQUIRE(::pipe(ends.data()) == 0);
     const pid_t child = ::fork();
@@ -562,7 +573,13 @@ TEST_CASE("freeing after a fork copies no page in the parent either") {
         ::_exit(::read(ends[0], &byte, 1) == 0 ? 0 : 1);   // lives until the parent has freed
     }
     const auto before = faults();
+    CHECK(source.map(n, 1).value() == kept);   // it lay in the cache
+    CHECK(all_zero({kept, n}));
+    kept[0] = std::byte{1};
+    source.unmap(kept, n);
     source.unmap(p, n);
+    CHECK(source.purge(purged, page).has_value());
+    source.unmap(purged, n);
     CHECK(faults() - before < 100);
     ::close(ends[1]);
     int status = 0;

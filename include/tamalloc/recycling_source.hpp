@@ -48,7 +48,7 @@ struct RecyclingSource : Source {
         if (n < page_threshold || !std::has_single_bit(align)) return Source::map(n, align);
         if (const auto kept = Cache::take(n, align)) return kept.data;
         const auto block = with_room(n + align, [&] { return Source::map(n, align); });
-        if (block) Cache::forget_history(*block);
+        if (block) Cache::forget_history(*block, true);
         return block;
     }
 
@@ -74,9 +74,8 @@ struct RecyclingSource : Source {
     [[nodiscard]] result<std::byte*> remap(std::byte* p, std::size_t from, std::size_t to) const noexcept
         requires ResizingSource<Source>
     {
-        Cache::forget_history(p);
         const auto block = with_room(to, [&] { return Source::remap(p, from, to); });
-        if (block) Cache::forget_history(*block);
+        if (block) Cache::move_history(p, *block);
         return block;
     }
     [[nodiscard]] result<void> shrink(std::byte* p, std::size_t from, std::size_t to) const noexcept

@@ -5,7 +5,9 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <cstddef>
 
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,4 +43,16 @@ TEST_CASE("where children cannot be told there is no generation") {
     CHECK(support::in_child([&] { return support::refuse(SYS_madvise, EINVAL) ? none() : 0; }) == 0);
     CHECK(support::in_child([&] { return support::refuse(SYS_madvise, 0) ? none() : 0; }) == 0);   // done, it says
     CHECK(support::in_child([&] { return support::refuse(SYS_mmap, ENOMEM) ? none() : 0; }) == 0);
+}
+
+TEST_CASE("advice is tried on memory that is not locked") {
+    using tamalloc::detail::page_size;
+    const auto takes = [] {   // in a child: the lock is on all that it maps
+        if (::mlockall(MCL_FUTURE) != 0) return 77;
+        void* const p = ::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return tamalloc::detail::takes_advice(static_cast<std::byte*>(p), page_size()) ? 0 : 1;
+    };
+    const int status = support::in_child(takes);
+    if (status == 77) return support::skip("memory cannot be locked here");
+    CHECK(status == 0);
 }

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "support.hpp"
@@ -115,5 +117,18 @@ TEST_CASE("address space that is kept follows the limits of the process") {
     CHECK(support::in_child([&] {
               const rlimit most{512 * mib, 512 * mib};
               return ::setrlimit(RLIMIT_DATA, &most) == 0 && limit(true) == 32 * mib ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("where the machine does not tell what it has little is kept and errno stays") {
+    CHECK(support::in_child([] {
+              if (!support::refuse(SYS_sysinfo, EPERM) || !support::refuse(SYS_prlimit64, EPERM)) return 1;
+              errno = 42;
+              constexpr std::size_t mib = 1 << 20;
+              const auto budget = tamalloc::detail::memory_budget();
+              if (budget == 0 || budget > 64 * mib) return 2;
+              if (tamalloc::detail::most_mappable(true) != 2048 * mib) return 3;
+              if (tamalloc::detail::address_space_limit(mib, true) != mib) return 4;
+              return errno == 42 ? 0 : 5;
           }) == 0);
 }

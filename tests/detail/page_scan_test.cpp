@@ -126,6 +126,36 @@ TEST_CASE("scanning leaves no descriptor open") {
     CHECK(after == before);
 }
 
+TEST_CASE("a descriptor is kept again after somebody closed it") {
+    if (!kernel_has_pagemap_scan()) return support::skip("this kernel has no PAGEMAP_SCAN (Linux 6.7)");
+    const Block block(8 * page);
+    const auto scan_twice = [&block] {
+        std::vector<detail::PageExtent> extents(8);
+        for (int i = 0; i != 2; ++i) (void)detail::scan_pages(block.p, block.p + block.n, extents);
+        return detail::is_kept_pagemap(detail::kept_pagemap);
+    };
+    CHECK(support::in_child([&] {
+              for (int round = 0; round != 3; ++round) {
+                  if (!scan_twice()) return 1;
+                  ::close(static_cast<int>(detail::kept_pagemap));
+              }
+              return 0;
+          }) == 0);
+}
+
+TEST_CASE("a process that locks all its memory still sees its pages") {
+    if (support::sanitized) return support::skip("sanitizers let nobody lock memory");
+    const int status = support::in_child([] {   // which has to open a pagemap of its own
+        if (::mlockall(MCL_FUTURE) != 0) return 77;
+        const Block block(8 * page);
+        std::vector<detail::PageExtent> extents(8);
+        const auto scan = detail::scan_pages(block.p, block.p + block.n, extents);
+        return scan.method != detail::ScanMethod::none && scan.count == 1 && extents[0].size() == block.n ? 0 : 1;
+    });
+    if (status == 77) return support::skip("memory cannot be locked here");
+    CHECK(status == 0);
+}
+
 // /proc/self describes the main thread, and has no memory to show once that one has ended.
 TEST_CASE("threads that outlive the main thread still see their pages") {
     CHECK(support::in_child([] {

@@ -9,11 +9,11 @@
 //     class OwnedLock;                           // a lock nobody waits for, which a vanished owner does not hold
 //   }
 #pragma once
-#include <algorithm>   // std::min, std::move
+#include <algorithm>   // std::max, std::min, std::move
 #include <array>       // std::array
 #include <atomic>      // std::atomic
 #include <cstddef>     // std::byte, std::size_t
-#include <cstdint>     // std::uint32_t, std::uintptr_t
+#include <cstdint>     // std::uint8_t, std::uint32_t, std::uintptr_t
 #include <ctime>       // clock_gettime
 
 #include <sched.h>   // sched_yield
@@ -84,6 +84,13 @@ public:
     void forget_memory() noexcept {
         for (std::size_t i = 0; i != count_; ++i) blocks_[i].resident = 0;
         resident_ = 0;
+    }
+
+    /// For blocks whose pages are another process's as well: the next use of each is not kept, because to clear them in place
+    /// copies them first.
+    void share_memory() noexcept {
+        for (std::size_t i = 0; i != count_; ++i)
+            blocks_[i].history.unkept_uses = std::max<std::uint8_t>(blocks_[i].history.unkept_uses, 1);
     }
 
 private:

@@ -14,7 +14,7 @@
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/page.hpp"   // page_size
-#include "tamalloc/detail/sys.hpp"    // advise, failed, map, unmap
+#include "tamalloc/detail/sys.hpp"    // advise, failed, map, unlock, unmap
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
 
@@ -26,8 +26,9 @@ inline constinit std::atomic<std::uint32_t> last_generation = 0;
 // Not asked for again where it was refused.
 inline constinit std::atomic<bool> generations_refused = false;
 
-// An emulator, or a filter of system calls, may say yes to advice and do nothing.
+// An emulator, or a filter of system calls, may say yes to advice and do nothing. Locked it is where mlockall(2) was called.
 [[nodiscard]] inline bool takes_advice(std::byte* p, std::size_t n) noexcept {
+    (void)sys::unlock(p, n);
     *p = std::byte{1};
     return sys::advise(p, n, MADV_DONTNEED) == 0 && *static_cast<volatile std::byte*>(p) == std::byte{0};
 }

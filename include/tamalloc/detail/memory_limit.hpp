@@ -18,11 +18,10 @@
 #include <fcntl.h>          // AT_FDCWD
 #include <sys/resource.h>   // getrlimit
 #include <sys/sysinfo.h>    // sysinfo
-#include <unistd.h>         // sysconf
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/page.hpp"        // page_size
 #include "tamalloc/detail/proc_file.hpp"   // Descriptor, LineReader, take_number
+#include "tamalloc/detail/sys.hpp"         // value_or_negated_errno
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
 
@@ -87,11 +86,29 @@ private:
     }
 }
 
+/// \returns bytes, the largest where there is no limit or nobody tells
+[[nodiscard]] inline std::size_t soft_limit(decltype(RLIMIT_AS) resource) noexcept {
+    rlimit limit{};
+    if (sys::value_or_negated_errno([&] { return ::getrlimit(resource, &limit); }) != 0) return RLIM_INFINITY;
+    return limit.rlim_cur;
+}
+
+struct MachineMemory {
+    std::size_t ram, swap;   // bytes
+};
+
+/// \returns what the machine has; where nobody tells, little. Not from sysconf(3), which does not look whether it was told.
+[[nodiscard]] inline MachineMemory machine_memory() noexcept {
+    struct sysinfo machine{};
+    if (sys::value_or_negated_errno([&] { return ::sysinfo(&machine); }) != 0) return {std::size_t{2} << 30, 0};
+    return {machine.totalram * machine.mem_unit, machine.totalswap * machine.mem_unit};
+}
+
 /// \returns bytes: the RAM, or the limit of a control group where that is less. Reads some files; any thread.
 /// \commits no
 [[nodiscard]] inline std::size_t memory_limit(const char* groups_of_process = "/proc/self/cgroup",
                                               const char* cgroups = "/sys/fs/cgroup") noexcept {
-    auto limit = static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * page_size();
+    auto limit = machine_memory().ram;
     const Descriptor file(AT_FDCWD, groups_of_process, 0);
     LineReader lines(file);
     for (std::string_view line; lines.next(line);) limit = std::min(limit, limit_of_groups(line, cgroups));
@@ -114,11 +131,8 @@ private:
     charged = charged || (overcommit.read(text) > 0 && text.front() == '2');
     auto most = budget;
     if (!charged) most = budget > most_bytes / 32 ? most_bytes : budget * 32;
-    for (const auto resource : {RLIMIT_AS, RLIMIT_DATA}) {
-        rlimit limit{};
-        if (::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-            most = std::min<std::size_t>(most, limit.rlim_cur / 16);
-    }
+    for (const auto resource : {RLIMIT_AS, RLIMIT_DATA})
+        if (const auto limit = soft_limit(resource); limit != RLIM_INFINITY) most = std::min(most, limit / 16);
     return most;
 }
 
@@ -126,13 +140,11 @@ private:
 [[nodiscard]] inline std::size_t most_mappable(bool charged) noexcept {
     // mmap(2) gives no more without being asked: x86-64, 5-level paging too
     std::size_t most = std::size_t{1} << 47;
-    for (const auto resource : {RLIMIT_AS, RLIMIT_DATA}) {
-        rlimit limit{};
-        if (::getrlimit(resource, &limit) == 0) most = std::min<std::size_t>(most, limit.rlim_cur);
+    for (const auto resource : {RLIMIT_AS, RLIMIT_DATA}) most = std::min(most, soft_limit(resource));
+    if (charged) {   // proc(5), overcommit_memory: 0 refuses what is more than both
+        const auto [ram, swap] = machine_memory();
+        most = std::min(most, ram + swap);
     }
-    struct sysinfo machine{};
-    if (charged && ::sysinfo(&machine) == 0)   // proc(5), overcommit_memory: 0 refuses what is more than both
-        most = std::min<std::size_t>(most, (machine.totalram + machine.totalswap) * machine.mem_unit);
     return most;
 }
 

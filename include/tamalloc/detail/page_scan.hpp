@@ -155,7 +155,7 @@ public:
         auto expected = before;
         if (::lseek(fd, mark, SEEK_SET) != mark || !kept_pagemap.compare_exchange_strong(expected, now))
             (void)sys::close(fd);
-        else if (is_kept_pagemap(before)) (void)sys::close(static_cast<int>(before));   // the parent's
+        else if (now != before && is_kept_pagemap(before)) (void)sys::close(static_cast<int>(before));   // the parent's
     }
 
     /// \returns how many of the pages from `first` on were read into `out`; 0 on failure
@@ -167,15 +167,17 @@ public:
 
 private:
     // Under a tracer or an emulator (PRoot, QEMU) the name may lead to the pagemap of that, where all that is ours is absent.
-    // A page that is written meanwhile shows.
+    // A page that is written meanwhile shows. At first nobody may use it, since others are there at once after mlockall(2).
     [[nodiscard]] bool is_own() const noexcept {
-        const auto at = sys::map(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+        const auto at = sys::map(nullptr, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
         if (sys::failed(at)) return true;   // as many mappings as there may be, and nothing to ask with
         auto* const p = reinterpret_cast<std::byte*>(at);
         std::array<std::uint64_t, 1> before{}, after{};
-        bool own = read(p, before) == 1;
-        *static_cast<volatile std::byte*>(p) = std::byte{1};
-        own = own && read(p, after) == 1 && !has_memory(before[0]) && has_memory(after[0]);
+        bool own = read(p, before) == 1 && !has_memory(before[0]);
+        if (sys::protect(p, page_size(), PROT_READ | PROT_WRITE) == 0) {
+            *static_cast<volatile std::byte*>(p) = std::byte{1};
+            own = own && read(p, after) == 1 && has_memory(after[0]);
+        }
         (void)sys::unmap(p, page_size());
         return own;
     }

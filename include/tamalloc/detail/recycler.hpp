@@ -66,8 +66,14 @@ public:
         return block;
     }
 
-    /// For a block whose memory is no longer what was noted when it was handed out.
-    static void forget_history(const std::byte* p) noexcept { lent_.note(p, {}); }
+    /// For a block that is no longer as it was handed out, or that is handed out without ever having been kept.
+    static void forget_history(const std::byte* p, bool is_new = false) noexcept {
+        if (lent_.take(p).known || is_new) lent_.note(p, {});
+    }
+    /// For a block that is to be another one's now.
+    static void move_history(const std::byte* from, const std::byte* to) noexcept {
+        forget_history(to, lent_.take(from).known);
+    }
 
     /// Makes the block read zero and keeps it.
     /// \returns false: it is still the caller's, and may have anything in it
@@ -264,6 +270,7 @@ private:
     static void after_fork_in_parent() noexcept {
         auto locked = std::exchange(locked_for_fork_, 0);
         for_each_place([&](auto& place) {
+            if ((locked & 1) != 0 && copied_to_children) place.shelf.share_memory();
             if ((locked & 1) != 0) place.lock.unlock();
             locked >>= 1;
         });
@@ -278,6 +285,7 @@ private:
                 place.shelf.for_each([](const KeptBlock& block) { unpoison(block.data, block.size); });
             if ((locked & 1) == 0 || omitted_in_children) place.shelf.abandon();
             else if (!copied_to_children) place.shelf.forget_memory();
+            else place.shelf.share_memory();
             if ((locked & 1) != 0) place.lock.unlock();
             locked >>= 1;
         });
@@ -348,7 +356,7 @@ private:
 
     // What nobody wanted for long goes back, a few blocks at a time.
     static void decay(std::uint32_t generation, std::uint32_t now) noexcept {
-        if (now - decayed_.load(std::memory_order_relaxed) < Options.decay_ms / 4) return;
+        if (now - decayed_.load(std::memory_order_relaxed) < std::max(Options.decay_ms / 4, 1U)) return;
         decayed_.store(now, std::memory_order_relaxed);
         space_limit_.store(0, std::memory_order_relaxed);   // setrlimit(2) may have changed it
         while (space_.used() > most_address_space() && release_one(generation)) {

@@ -9,6 +9,7 @@
 //     int unmap(void* p, std::size_t n) noexcept;
 //     int protect(void* p, std::size_t n, int protection) noexcept;
 //     int advise(void* p, std::size_t n, int advice) noexcept;
+//     int unlock(void* p, std::size_t n) noexcept;
 //     int set_name(void* p, std::size_t n, const char* name) noexcept;   // null: none
 //     int open(int directory, const char* path, int flags) noexcept;
 //     std::ptrdiff_t read(int fd, std::span<char> out) noexcept;
@@ -22,7 +23,7 @@
 #include <span>      // std::span
 
 #include <fcntl.h>         // O_CLOEXEC
-#include <sys/mman.h>      // mmap, mremap, munmap, mprotect, madvise
+#include <sys/mman.h>      // mmap, mremap, munmap, mprotect, madvise, munlock
 #include <sys/syscall.h>   // SYS_close, SYS_openat, SYS_prctl, SYS_pread64, SYS_read
 #include <unistd.h>        // syscall
 
@@ -60,6 +61,10 @@ inline int protect(void* p, std::size_t n, int protection) noexcept {
 
 inline int advise(void* p, std::size_t n, int advice) noexcept {
     return value_or_negated_errno([&] { return ::madvise(p, n, advice); });
+}
+
+inline int unlock(void* p, std::size_t n) noexcept {
+    return value_or_negated_errno([&] { return ::munlock(p, n); });
 }
 
 inline int set_name(void* p, std::size_t n, const char* name) noexcept {
