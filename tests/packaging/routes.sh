@@ -83,23 +83,7 @@ pkg_config() {
     consume_with_compiler "${flags[@]}"
 }
 
-include_folder() {
-    consume_with_compiler -I"$source/include"
-    # Each header alone; at the other standards the presets do the same.
-    local headers
-    readarray -t headers < <(cd "$source/include" && find tamalloc -name '*.hpp')
-    check() {   # STANDARD COMPILER [FLAG...]: reads the name of a header
-        local standard=$1
-        shift
-        # shellcheck disable=SC2086 # a list of flags
-        echo "#include <$header>" | "$@" -std=c++"$standard" $warnings -I"$source/include" -x c++ -fsyntax-only - ||
-            fail "$header does not compile alone"
-    }
-    for header in "${headers[@]}"; do
-        check 20 g++-12
-        check 23 clang++-19 -stdlib=libc++
-    done
-}
+include_folder() { consume_with_compiler -I"$source/include"; }
 
 bits_32() {
     install_and_move
