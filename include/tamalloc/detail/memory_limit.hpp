@@ -13,6 +13,7 @@
 #include <array>         // std::array
 #include <cstddef>       // std::size_t
 #include <limits>        // std::numeric_limits
+#include <optional>      // std::optional
 #include <string_view>   // std::string_view
 
 #include <fcntl.h>          // AT_FDCWD
@@ -97,18 +98,19 @@ struct MachineMemory {
     std::size_t ram, swap;   // bytes
 };
 
-/// \returns what the machine has; where nobody tells, little. Not from sysconf(3), which does not look whether it was told.
-[[nodiscard]] inline MachineMemory machine_memory() noexcept {
+/// \returns what the machine has, if somebody tells. Not from sysconf(3), which does not look whether it was told.
+[[nodiscard]] inline std::optional<MachineMemory> machine_memory() noexcept {
     struct sysinfo machine{};
-    if (sys::value_or_negated_errno([&] { return ::sysinfo(&machine); }) != 0) return {std::size_t{2} << 30, 0};
-    return {machine.totalram * machine.mem_unit, machine.totalswap * machine.mem_unit};
+    if (sys::value_or_negated_errno([&] { return ::sysinfo(&machine); }) != 0) return {};
+    return MachineMemory{machine.totalram * machine.mem_unit, machine.totalswap * machine.mem_unit};
 }
 
 /// \returns bytes: the RAM, or the limit of a control group where that is less. Reads some files; any thread.
 /// \commits no
 [[nodiscard]] inline std::size_t memory_limit(const char* groups_of_process = "/proc/self/cgroup",
                                               const char* cgroups = "/sys/fs/cgroup") noexcept {
-    auto limit = machine_memory().ram;
+    const auto machine = machine_memory();
+    auto limit = machine ? machine->ram : std::size_t{2} << 30;   // little, where nobody tells
     const Descriptor file(AT_FDCWD, groups_of_process, 0);
     LineReader lines(file);
     for (std::string_view line; lines.next(line);) limit = std::min(limit, limit_of_groups(line, cgroups));
@@ -141,10 +143,8 @@ struct MachineMemory {
     // mmap(2) gives no more without being asked: x86-64, 5-level paging too
     std::size_t most = std::size_t{1} << 47;
     for (const auto resource : {RLIMIT_AS, RLIMIT_DATA}) most = std::min(most, soft_limit(resource));
-    if (charged) {   // proc(5), overcommit_memory: 0 refuses what is more than both
-        const auto [ram, swap] = machine_memory();
-        most = std::min(most, ram + swap);
-    }
+    if (charged)   // proc(5), overcommit_memory: 0 refuses what is more than both
+        if (const auto machine = machine_memory()) most = std::min(most, machine->ram + machine->swap);
     return most;
 }
 
