@@ -24,11 +24,12 @@ CALLOC = "calloc"   # the contender that is each peer in turn
 PEERS = ("glibc", "jemalloc", "tcmalloc", "mimalloc")
 OURS = "tamalloc"
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-QUIET, ENOUGH = 1.15, 3   # slower than that is disturbed; so many quiet runs tell
+QUIET = 1.15   # a yardstick that takes longer than that times its best is disturbed
 
 # What a contender is called in the names of the benchmarks.
 CONTENDERS = {"Calloc": CALLOC, "Tamalloc": OURS, "standard": "std", "Standard": "std", "lazy": OURS, "Lazy": OURS,
               "Eager": "PageAllocator", "Sparse": "SparseVector", "sparse_vector": OURS, "mmap_pair": "mmap and munmap",
+              "MmapPair": "mmap and munmap",
               "never": "4 KiB pages", "prefer": "huge pages", "scan": OURS, "read_pagemap": "pagemap", "mincore": "mincore",
               "give_back": "give back"}
 CONTENDER = re.compile(r"\b(" + "|".join(CONTENDERS) + r")\b")
@@ -36,7 +37,7 @@ CONTENDER = re.compile(r"\b(" + "|".join(CONTENDERS) + r")\b")
 
 def split_name(name):
     """The cell, which is the same for all contenders, and the contender."""
-    name = re.sub(r"/(min_time|iterations|real_time).*", "", name)
+    name = re.sub(r"/(min_time|iterations|real_time|manual_time).*", "", name)
     return CONTENDER.sub("*", name), CONTENDERS[CONTENDER.search(name)[0]]
 
 
@@ -69,8 +70,14 @@ def count(value):
     return "–" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def quiet(runs):
-    return [run for run in runs if run.get("slowdown", 1) <= QUIET]
+def calm(runs):
+    """Of each contender the runs up to that disturbance at which every one has a third of his, and at least three: the same
+    bound for all, and set by the yardstick, not by what comes out."""
+    def bound(some):
+        disturbances = sorted(run.get("slowdown", 1) for run in some)
+        return max(disturbances[:max(3, len(some) // 3)], default=1)
+    most = max(map(bound, runs.values()), default=1)
+    return {contender: [run for run in some if run.get("slowdown", 1) <= most] for contender, some in runs.items()}
 
 
 @dataclasses.dataclass
@@ -93,10 +100,7 @@ class Cell:
 
     @functools.cached_property
     def timed(self):
-        """Of each contender the runs that nobody disturbed; all, where these are too few of anybody."""
-        some = {contender: [run for run in runs if self.clock in run] for contender, runs in self.runs.items()}
-        calm = {contender: quiet(runs) for contender, runs in some.items()}
-        return calm if all(len(calm[contender]) >= ENOUGH for contender, runs in some.items() if runs) else some
+        return calm({contender: [run for run in runs if self.clock in run] for contender, runs in self.runs.items()})
 
     def time(self, contender):
         units = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
@@ -206,6 +210,10 @@ def vector_refill(cell, runs, _):
 
 def sparse_vector_construct(cell, runs, _):
     return Cell("P5", f"SparseVector of {size(arguments(cell)[1])}", runs, ["mmap and munmap"], 0.2)
+
+
+def first_cycle(cell, runs, _):
+    return Cell("first", f"first cycle of {size(arguments(cell)[1])}, untouched", runs, ["mmap and munmap"], 1, clock="real_time")
 
 
 def append(_, runs, __):
