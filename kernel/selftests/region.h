@@ -30,6 +30,7 @@ struct region {
 	size_t map_len, len;
 	enum shape shape;
 	enum content content;	/* what the preparation put there */
+	bool read_only;		/* in the page table, so that the first write faults */
 	pid_t child;		/* who shares it */
 	int fd;			/* who holds its pages */
 	int pipe[2];

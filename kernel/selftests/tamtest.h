@@ -237,6 +237,21 @@ static inline void stay_on_one_cpu(void)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+/*
+ * Up to Linux 6.1 a thread adds the pages that it has faulted in to the counters of
+ * its process every 64 faults, and when it unmaps something: from here on they are
+ * complete, but for what other threads have not added yet.
+ */
+static inline void settle_counters(void)
+{
+	char *p = mmap(NULL, ps, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	store(p, 1);
+	munmap(p, ps);
+}
+
 static inline double now(void)
 {
 	struct timespec t;
@@ -284,7 +299,7 @@ static inline bool put_file(const char *path, const char *text)
 	return ok;
 }
 
-static inline __printf(2, 3) bool put_filef(const char *path, const char *format, ...)
+static inline bool put_filef(const char *path, const char *format, ...)
 {
 	char text[200];
 	va_list args;
@@ -525,14 +540,17 @@ static inline long count_resident(const char *p, size_t len)
 
 /* ---- processes ------------------------------------------------------------ */
 
+#define NO_MDWE		96	/* exit status of deny_write_execute() */
+
 /*
  * From now on this process must not get memory that is writable and executable, and
  * by its personality what is readable is executable.
  */
 static inline void deny_write_execute(void)
 {
-	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) ||
-	    personality(personality(~0UL) | READ_IMPLIES_EXEC) == -1)
+	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0))
+		_exit(NO_MDWE);
+	if (personality(personality(~0UL) | READ_IMPLIES_EXEC) == -1)
 		_exit(99);
 }
 
@@ -576,6 +594,7 @@ static inline pid_t stopped_child(void (*work)(void))
 	if (!child) {
 		if (work)
 			work();
+		settle_counters();
 		raise(SIGSTOP);
 		_exit(0);
 	}
