@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the unit tests and the fuzzer of reuse under the patched kernel, in QEMU, over its system calls and over mmap; there
-# is swap space on zram. Usage: guest.sh FOLDER
-# FOLDER has the static builds of tamalloc_tests and recycling_fuzz.
+# is swap space on zram. Usage: guest.sh FOLDER VERSION
+# FOLDER has the static builds of tamalloc_tests and recycling_fuzz; VERSION is that of kernel/qemu/tamk.
 set -euo pipefail
-programs=${1:?Usage: guest.sh FOLDER}
+programs=${1:?Usage: guest.sh FOLDER VERSION}
+version=${2:?Usage: guest.sh FOLDER VERSION}
 root=$(cd "$(dirname "$0")/.." && pwd)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -15,7 +16,7 @@ too_slow+=",every choice of options keeps*,*KernelSource keeps the contract<*Mma
 
 run() {   # BACKEND PROGRAM [ARGUMENT]...
     local status=0
-    TAMALLOC_BACKEND=$1 "$root/kernel/qemu/tamk" run 6.12 --memory 3G -- "$programs/$2" "${@:3}" >"$log" || status=$?
+    TAMALLOC_BACKEND=$1 "$root/kernel/qemu/tamk" run "$version" --memory 3G -- "$programs/$2" "${@:3}" >"$log" || status=$?
     if ((status == 77)); then exit 77; fi   # tamk has said why
     if ((status != 0)); then
         tail -n 100 "$log"

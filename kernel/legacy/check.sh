@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs programs that know nothing but the first interface, with its numbers compiled in, under the patched kernel. That their
-# figures equal those of /proc is for kernel/selftests/test_legacy.c to say. Usage: check.sh
+# figures equal those of /proc is for kernel/selftests/test_legacy.c to say. Usage: check.sh VERSION
 set -euo pipefail
+version=${1:?Usage: check.sh VERSION}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 programs=$root/build/kernel/legacy
 make -s -C "$root/kernel/legacy" OUTPUT="$programs"
 
 expect() {   # INPUT PROGRAM PATTERN: a line of the output
     local output
-    output=$("$root/kernel/qemu/tamk" run 6.12 -- "$programs/$2" <<<"$1")
+    output=$("$root/kernel/qemu/tamk" run "$version" -- "$programs/$2" <<<"$1")
     printf '== %s\n%s\n' "$2" "$output"
     grep -qE -- "$3" <<<"$output"
 }

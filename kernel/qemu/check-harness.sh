@@ -38,7 +38,7 @@ small=$tmp/small   # stands for this repository
 new_tree() {
     rm -rf "$small" "$tmp/linux"
     mkdir -p "$small/kernel/qemu" "$small/kernel/patches/9.9" "$tmp/linux/mm"
-    cp tamk init.c splats expected-skips tam-*.config "$small/kernel/qemu"
+    cp tamk init.c splats tam-*.config "$small/kernel/qemu"
     cat >"$tmp/linux/Makefile" <<'EOF'
 VERSION = 9
 PATCHLEVEL = 9
@@ -192,6 +192,12 @@ expect 'another guest meanwhile' 3 'WARNING' guest "echo 'WARNING: x' >console.r
 expect 'no verdict' 2 'without a verdict' guest 'say 1..1 "ok 1 planted"' test --plant none
 expect 'another verdict' 2 'another verdict: maybe' guest 'say 1..1 "ok 1 planted" "# verdict: maybe"' test --plant none
 expect 'a skip in small letters' 1 'expected-skips does not name' guest "say '    ok 1 a # skip b'; $ends" test --plant none
+skip='say "# start: x" "    ok 1 a # SKIP b c"'
+echo 'x: b ?' >"$small/kernel/patches/9.9/expected-skips"
+expect 'a skip that is expected' 0 'pass' guest "$skip; $ends" test --plant none
+echo 'y: b ?' >"$small/kernel/patches/9.9/expected-skips"
+expect 'a skip that is expected elsewhere' 1 'expected-skips does not name' guest "$skip; $ends" test --plant none
+rm "$small/kernel/patches/9.9/expected-skips"
 expect 'QEMU complains' 2 'QEMU: exit status 1, first' guest 'echo first >&2; echo second >&2; exit 1' test --plant none
 expect 'QEMU is killed' 2 'QEMU: exit status 137' guest 'kill -KILL $$' test --plant none
 expect 'QEMU does not end' 124 'no end after 1 s; the last to start was x' \
@@ -268,7 +274,7 @@ cat >"$small/kernel/qemu/tamk" <<'EOF'
 #!/bin/bash
 eval "$GUEST"
 EOF
-instead() { GUEST=$1 bash "$small/$2" x </dev/null >&2; }   # OF_TAMK SCRIPT
+instead() { GUEST=$1 bash "$small/$2" x 9.9 </dev/null >&2; }   # OF_TAMK SCRIPT
 echo 't|mm/a.c|s/a/b/|fault' >"$small/kernel/qemu/mutants"
 expect 'a mutant is noticed' 0 '1 passed, 0 failed' instead 'echo "tamk: failed tests: 1 of 3"; exit 1' kernel/qemu/check-mutants.sh
 expect 'a mutant, but tamk breaks off' 1 '0 passed, 1 failed' instead 'exit 1' kernel/qemu/check-mutants.sh
