@@ -49,6 +49,7 @@ bzImage: $(O)/arch/x86/boot/bzImage
 $(O)/arch/x86/boot/bzImage: $(wildcard mm/*.c)
 	mkdir -p $(@D)
 	echo made from $? && cat $^ >$@
+modules:
 EOF
     touch "$tmp/linux/Kbuild"
     printf 'one\ntwo\nthree\n' >"$tmp/linux/mm/a.c"

@@ -7,6 +7,8 @@
  *                       /tam/splats   tests, run: expressions that no line of the kernel's log may match
  *                       /tam/program, /tam/args, /tam/env, /tam/stdin   run; args and env: strings that end with a NUL
  *                       (env also for tests)
+ *                       /tam/modules/   modules to load before anything else, in the order of their names
+ *                       /tam/foreign    the kernel is not one of ours, and may lack the driver of the disk
  * To the host:          virtio ports "report" (KTAP and the verdict), "stdout", "stderr"
  *
  * A test is a program that prints TAP: every result counts, exit status 4 is a skip. COMMAND plant:FAULT is not a program but a
@@ -30,12 +32,14 @@
 #include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SWAP_DIR	"/mnt/swapfs"	/* where the tests put their swap files; /dev/zram0 is theirs, too */
 #define KILL_SECONDS	10		/* for a test to die once it was killed */
+#define PORT_SECONDS	10		/* for the ports to appear once their driver was loaded */
 #define MAX_SPLATS	64
 #define KSFT_SKIP	4		/* tools/testing/selftests/kselftest.h */
 
@@ -247,15 +251,43 @@ static void must_mount(const char *what, const char *where, const char *type)
 		give_up(where);
 }
 
+/* Drivers of a kernel that has them as modules; true: there were some. */
+static bool load_modules(void)
+{
+	struct dirent **entries;
+	int n = scandir("/tam/modules", &entries, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char path[300];
+		int fd;
+
+		if (entries[i]->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/tam/modules/%s", entries[i]->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+			give_up(path);
+		close(fd);
+	}
+	return n > 0;
+}
+
 static void set_up(void)
 {
+	bool loaded;
+
 	umask(022);
 	must_mount("dev", "/dev", "devtmpfs");
 	must_mount("proc", "/proc", "proc");
 	must_mount("sys", "/sys", "sysfs");
-	report = open_port("report");
 	kmsg_out = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	kmsg_in = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	loaded = load_modules();
+	report = open_port("report");
+	for (int i = 0; loaded && report < 0 && i < 100 * PORT_SECONDS; i++) {
+		usleep(10000);
+		report = open_port("report");
+	}
 	if (report < 0 || kmsg_out < 0 || kmsg_in < 0)
 		give_up("ports");
 	must_mount("debug", "/sys/kernel/debug", "debugfs");
@@ -269,7 +301,8 @@ static void set_up(void)
 	symlink("/proc/self/fd", "/dev/fd");
 	put("/sys/fs/cgroup/cgroup.subtree_control", "+memory +cpuset");
 	mkdir("/mnt", 0755);
-	must_mount("/dev/vda", SWAP_DIR, "ext2");
+	if (access("/tam/foreign", F_OK) || !access("/dev/vda", F_OK))
+		must_mount("/dev/vda", SWAP_DIR, "ext2");
 	if (chdir("/tmp"))
 		give_up("/tmp");
 }
