@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Sourced by scripts/demo and scripts/test: installs the Debian packages that are missing.
+# Sourced by scripts/demo and scripts/test: installs the Debian packages that are missing, and fetches kernels.
 # shellcheck shell=bash
 
 # Usage: install_packages NAME...
@@ -40,4 +40,24 @@ install_packages() {
         echo "apt-get could not install ${missing[*]}." >&2
         exit 1
     fi
+}
+
+# Usage: fetch_kernels FOLDER RELEASE...
+# Of Debian's kernels what boots in a guest of QEMU: boot/vmlinuz-RELEASE and the drivers of virtio. They are not installed,
+# as that would make them the kernels of this machine.
+fetch_kernels() {
+    local folder=$1 release packages
+    shift
+    for release in "$@"; do
+        if [[ -e $folder/boot/vmlinuz-$release ]]; then continue; fi
+        echo "==> packages: fetching linux-image-$release"
+        packages=$(mktemp -d)
+        mkdir -p "$folder"
+        if ! (cd "$packages" && apt-get -qq -o APT::Sandbox::User=root download "linux-image-$release") ||
+            ! dpkg --fsys-tarfile "$packages"/*.deb | tar -x -C "$folder" --wildcards '*virtio*.ko*' './boot/vmlinuz-*'; then
+            echo "apt-get could not fetch linux-image-$release. Are the headers older than the package lists?" >&2
+            exit 1
+        fi
+        rm -r "$packages"
+    done
 }
