@@ -77,15 +77,20 @@ std::uint64_t tolerance() {
 
 bool near(std::uint64_t a, std::uint64_t b, std::uint64_t slack) { return (a > b ? a - b : b - a) <= slack; }
 
-// Where figures come from here.
-tamalloc::Provenance provenance() {
-    return detail::statistics_calls().usable() ? tamalloc::Provenance::kernel : tamalloc::Provenance::procfs;
+// Where figures about a process come from here, and where they would come from without the calls. The module cannot tell
+// a name that is no UTF-8.
+tamalloc::Provenance without_calls(std::string_view name = {}) {
+    const bool module = ::access("/proc/tamalloc/watch", R_OK | W_OK) == 0 && !name.starts_with('\xff');
+    return module ? tamalloc::Provenance::module : tamalloc::Provenance::procfs;
+}
+tamalloc::Provenance provenance(std::string_view name = {}) {
+    return detail::statistics_calls().usable() ? tamalloc::Provenance::kernel : without_calls(name);
 }
 
 void check_against_manual(const ProcessStats& stats, std::uint64_t slack = 0) {
     const Manual manual(stats.pid);
     CHECK(stats.filled == StatsField::all);
-    CHECK(stats.from == provenance());
+    CHECK(stats.from == provenance(stats.name()));
     CHECK(near(stats.reserved, manual.kib("VmSize"), slack));
     CHECK(near(stats.committed, manual.kib("VmRSS"), slack));
     CHECK(near(stats.peak_reserved, manual.kib("VmPeak"), slack));
@@ -538,7 +543,8 @@ TEST_CASE("totals are at least what the parts of them are") {
     CHECK(totals.charge_limit == machine_bytes("CommitLimit:"));
     CHECK(totals.available <= totals.ram);
     CHECK(totals.charged > 0);
-    CHECK(totals.from == provenance());
+    const bool calls = detail::statistics_calls().usable();
+    CHECK(totals.from == (calls ? tamalloc::Provenance::kernel : tamalloc::Provenance::procfs));
 }
 
 TEST_CASE("the machine has memory and processors and a disk") {
@@ -888,13 +894,13 @@ TEST_CASE("calls that are refused later are replaced by /proc") {
             const auto early = tamalloc::processes().value();
             auto open = early.begin();
             for (auto& answer : fake_kernel.answers) answer = error;
-            check(process_stats().value().from == tamalloc::Provenance::procfs);
+            check(process_stats().value().from == without_calls());
             const int used = fake_kernel.used[TAMALLOC_CALL_TAMSTAT];
-            check(process_stats(::getppid()).value().from == tamalloc::Provenance::procfs);
+            check(process_stats(::getppid()).value().from == without_calls());
             check(fake_kernel.used[TAMALLOC_CALL_TAMSTAT] == used);
             check(tamalloc::system_totals().value().from == tamalloc::Provenance::procfs);
             const auto late = tamalloc::processes().value();
-            for (const auto& stats : late) check(stats.from == tamalloc::Provenance::procfs);
+            for (const auto& stats : late) check(stats.from == without_calls());
             while (open != early.end()) ++open;   // what was begun by the calls ends, and says why
             check(early.error() == std::error_code(error, std::system_category()));
         });
@@ -909,7 +915,7 @@ TEST_CASE("calls that are refused later are replaced by /proc") {
             fake_kernel.answers[TAMALLOC_CALL_TAMSTAT_LIST] = error;
             const auto view = tamalloc::processes().value();
             check(std::ranges::count(view, ::getpid(), &ProcessStats::pid) == 1 && !view.error());
-            check(view.begin()->from == tamalloc::Provenance::procfs);
+            check(view.begin()->from == without_calls());
         });
     }
 }
@@ -917,9 +923,9 @@ TEST_CASE("calls that are refused later are replaced by /proc") {
 TEST_CASE("TAMALLOC_BACKEND=mmap asks /proc") {
     with_fake_calls([](Checks& check) {
         ::setenv("TAMALLOC_BACKEND", "mmap", 1);
-        check(process_stats().value().from == tamalloc::Provenance::procfs);
+        check(process_stats().value().from == without_calls());
         check(tamalloc::system_totals().value().from == tamalloc::Provenance::procfs);
-        check(tamalloc::processes().value().begin()->from == tamalloc::Provenance::procfs);
+        check(tamalloc::processes().value().begin()->from == without_calls());
         check(fake_kernel.asked == 0);
     });
 }

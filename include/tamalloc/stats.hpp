@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What processes have asked for and what they use, and what the machine has: from the tamalloc system calls where the
-// kernel has them, else from /proc, with the same values.
+// kernel has them, else from /proc, with the same values. There the module of kernel/module/ tells of processes where it
+// is loaded, and the files of each do otherwise.
 //
 //   namespace tamalloc {
 //     enum class Provenance;  enum class StatsField;                            // stats/records.hpp
@@ -30,6 +31,7 @@
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/kernel_stats.hpp"   // Census, process_stats_by_call, RecordList, system_totals_by_call
+#include "tamalloc/detail/module_stats.hpp"   // ModuleStats
 #include "tamalloc/detail/procfs.hpp"         // Procfs
 #include "tamalloc/error.hpp"                 // result
 #include "tamalloc/stats/records.hpp"         // ProcessStats and its kin
@@ -45,9 +47,9 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// \commits no
 [[nodiscard]] inline result<ProcessStats> process_stats(pid_t pid = 0, StatsField fields = StatsField::all) noexcept {
     if (const auto stats = detail::process_stats_by_call(pid)) return *stats;
-    const auto procfs = detail::Procfs::open();
+    auto procfs = detail::Procfs::open();
     if (!procfs) return unexpected<std::error_code>(procfs.error());
-    return procfs->process_stats(pid, fields);
+    return detail::ModuleStats(std::move(*procfs)).process_stats(pid, fields);
 }
 
 /// \returns the same and what a walk over all its pages tells, from /proc: some 10 ms per GiB committed, with its memory
@@ -92,8 +94,8 @@ public:
     class Iterator;
 
     ProcessView() = default;
-    ProcessView(detail::Procfs procfs, std::vector<pid_t> pids, StatsField fields)
-        : state_(std::make_shared<State>(std::move(procfs), std::move(pids), fields)) {}
+    ProcessView(detail::ModuleStats source, std::vector<pid_t> pids, StatsField fields)
+        : state_(std::make_shared<State>(std::move(source), std::move(pids), fields)) {}
     explicit ProcessView(const detail::Census& census) : state_(std::make_shared<State>(census)) {}
 
     /// \effects reads the first process
@@ -110,11 +112,11 @@ public:
 private:
     // Either the pids that /proc listed, or what a list by the calls is made from.
     struct State {
-        State(detail::Procfs&& p, std::vector<pid_t>&& all, StatsField f) noexcept
-            : procfs(std::move(p)), pids(std::move(all)), fields(f) {}
+        State(detail::ModuleStats&& s, std::vector<pid_t>&& all, StatsField f) noexcept
+            : source(std::move(s)), pids(std::move(all)), fields(f) {}
         explicit State(const detail::Census& c) noexcept : census(c) {}
 
-        std::optional<detail::Procfs> procfs;
+        std::optional<detail::ModuleStats> source;
         std::vector<pid_t> pids;
         StatsField fields{};
         std::optional<detail::Census> census;
@@ -158,7 +160,7 @@ private:
         // Goes on to a process that is there, or to the end.
         void settle() noexcept {
             if (records) at_end = !take_from(*records);
-            else if (const auto& procfs = state->procfs) at_end = !take_from(*procfs);
+            else if (const auto& source = state->source) at_end = !take_from(*source);
         }
 
         [[nodiscard]] bool take_from(detail::RecordList& list) noexcept {
@@ -167,9 +169,9 @@ private:
             if (record != nullptr) stats = detail::stats_of(*record);
             return record != nullptr;
         }
-        [[nodiscard]] bool take_from(const detail::Procfs& procfs) noexcept {
+        [[nodiscard]] bool take_from(const detail::ModuleStats& source) noexcept {
             while (index != state->pids.size()) {
-                const auto next = procfs.process_stats(state->pids[index++], state->fields);
+                const auto next = source.process_stats(state->pids[index++], state->fields);
                 if (next) {
                     stats = *next;
                     return true;
@@ -208,7 +210,7 @@ namespace detail {
     if (!error && pids.empty()) error = procfs.missing();
     if (error) return unexpected<std::error_code>(error);
     std::ranges::sort(pids);   // as /proc lists them, unless something else is mounted there
-    return ProcessView(std::move(procfs), std::move(pids), fields);
+    return ProcessView(ModuleStats(std::move(procfs)), std::move(pids), fields);
 }
 
 }   // namespace detail

@@ -137,7 +137,8 @@ check_stock() {   # CYCLES
     done
 }
 
-# The library's tests of statistics, with the module loaded, in the newest of these kernels. PROGRAM is a static build.
+# The library's tests of statistics, with the module loaded, in the newest of these kernels. PROGRAM is a static build. No process
+# of a storm lives long enough to be seen by an emulated processor.
 check_library() {   # PROGRAM
     local kernel loads
     kernel=$(headers | tail -n 1)
@@ -146,7 +147,7 @@ check_library() {   # PROGRAM
     mapfile -d '' loads < <(drivers "$kernel")
     loads+=(--load "$work/$kernel/tamalloc_stats.ko")
     "$root/kernel/qemu/tamk" run 6.12 --kernel "$kernels/boot/vmlinuz-$kernel" "${loads[@]}" -- "$1" --no-colors \
-        "--source-file=*stats_test.cpp" >"$work/library.out" || die "the library with $kernel; output: $work/library.out"
+        "--source-file=*stats_test.cpp" "--test-case-exclude=*in a storm*" >"$work/library.out" || die "the library with $kernel; output: $work/library.out"
     if ! grep -E 'test cases: +[1-9]' "$work/library.out"; then die "no test was run; output: $work/library.out"; fi
     if grep 'the module tamalloc_stats is not loaded' "$work/library.out"; then die "the library does not find the module"; fi
 }

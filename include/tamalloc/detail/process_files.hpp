@@ -7,6 +7,7 @@
 //     class ProcessFiles {
 //         std::error_code read(StatsField, ProcessStats&) const;   // what the groups need
 //         std::error_code read_memory(ProcessStats&) const;        // status
+//         std::error_code read_oom(bool identity, ProcessStats&) const;   // adds to what was read
 //         std::error_code read_detail(ProcessDetail&) const;       // all, and smaps_rollup
 //     };
 //     bool is_gone(std::error_code) noexcept;
@@ -100,6 +101,19 @@ public:
     }
 
     [[nodiscard]] std::error_code read_memory(ProcessStats& stats) const noexcept { return read_status(false, stats); }
+
+    [[nodiscard]] std::error_code read_oom(bool identity, ProcessStats& stats) const noexcept {
+        int score = 0, adj = 0;
+        auto error = read_number("oom_score", score);
+        if (!error) error = read_number("oom_score_adj", adj);
+        if (error) return lacks_file(error) ? std::error_code() : error;
+        stats.oom_score = score;
+        stats.oom_score_adj = adj;
+        stats.filled = stats.filled | StatsField::oom;
+        // The score of a zombie, which it may have become since `status` was read.
+        const bool doubtful = score == 0 && adj > -1000 && stats.reserved != 0;
+        return doubtful ? read_status(identity, stats) : std::error_code();
+    }
 
     // Between the two the process may become a zombie, or begin another program.
     [[nodiscard]] std::error_code read_detail(ProcessDetail& detail) const noexcept {
@@ -228,19 +242,6 @@ private:
         std::ranges::copy(line.name.substr(0, stats.comm.size() - 1), stats.comm.begin());
         stats.filled = stats.filled | StatsField::identity;
         return {};
-    }
-
-    [[nodiscard]] std::error_code read_oom(bool identity, ProcessStats& stats) const noexcept {
-        int score = 0, adj = 0;
-        auto error = read_number("oom_score", score);
-        if (!error) error = read_number("oom_score_adj", adj);
-        if (error) return lacks_file(error) ? std::error_code() : error;
-        stats.oom_score = score;
-        stats.oom_score_adj = adj;
-        stats.filled = stats.filled | StatsField::oom;
-        // The score of a zombie, which it may have become since `status` was read.
-        const bool doubtful = score == 0 && adj > -1000 && stats.reserved != 0;
-        return doubtful ? read_status(identity, stats) : std::error_code();
     }
 
     [[nodiscard]] std::error_code read_number(const char* name, int& number) const noexcept {

@@ -118,16 +118,19 @@ public:
         return errno_code(-error);
     }
 
-private:
-    Procfs(Descriptor root, const ProcUnits& units) noexcept : root_(std::move(root)), units_(units) {}
-
-    // What read(ProcessFiles) says, in the words of process_stats.
+    /// \returns what read(ProcessFiles) says, in the words of process_stats
     // When a thread calls execve, it takes the id of the main thread, which ends: a directory opened at that moment may
     // be that of the thread that ends (Linux: fs/exec.c de_thread, fs/proc/base.c proc_pid_make_inode). The next is not.
     template<class Read> [[nodiscard]] std::error_code with_files_of(pid_t pid, Read read) const noexcept {
         const auto error = with_directory_of(pid, read);
         return error == make_error_code(errc::no_such_process) ? with_directory_of(pid, read) : error;
     }
+
+    [[nodiscard]] int directory() const noexcept { return root_.get(); }
+    [[nodiscard]] const ProcUnits& units() const noexcept { return units_; }
+
+private:
+    Procfs(Descriptor root, const ProcUnits& units) noexcept : root_(std::move(root)), units_(units) {}
 
     template<class Read> [[nodiscard]] std::error_code with_directory_of(pid_t pid, Read& read) const noexcept {
         // O_PATH: serves only to open others.

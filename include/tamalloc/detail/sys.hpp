@@ -14,17 +14,19 @@
 //     int open(int directory, const char* path, int flags) noexcept;
 //     std::ptrdiff_t read(int fd, std::span<char> out) noexcept;
 //     std::ptrdiff_t read_at(int fd, std::span<std::byte> out, std::uint64_t offset) noexcept;
+//     std::ptrdiff_t write(int fd, std::string_view text) noexcept;
 //     int close(int fd) noexcept;
 //   }
 #pragma once
-#include <cerrno>    // errno
-#include <cstddef>   // std::byte, std::ptrdiff_t, std::size_t
-#include <cstdint>   // std::intptr_t, std::uint64_t
-#include <span>      // std::span
+#include <cerrno>        // errno
+#include <cstddef>       // std::byte, std::ptrdiff_t, std::size_t
+#include <cstdint>       // std::intptr_t, std::uint64_t
+#include <span>          // std::span
+#include <string_view>   // std::string_view
 
 #include <fcntl.h>         // O_CLOEXEC
 #include <sys/mman.h>      // mmap, mremap, munmap, mprotect, madvise, munlock
-#include <sys/syscall.h>   // SYS_close, SYS_openat, SYS_prctl, SYS_pread64, SYS_read
+#include <sys/syscall.h>   // SYS_close, SYS_openat, SYS_prctl, SYS_pread64, SYS_read, SYS_write
 #include <unistd.h>        // syscall
 
 #include "tamalloc/config.hpp"
@@ -86,6 +88,10 @@ inline std::ptrdiff_t read(int fd, std::span<char> out) noexcept {
 
 inline std::ptrdiff_t read_at(int fd, std::span<std::byte> out, std::uint64_t offset) noexcept {
     return value_or_negated_errno([&] { return ::syscall(SYS_pread64, fd, out.data(), out.size(), offset); });
+}
+
+inline std::ptrdiff_t write(int fd, std::string_view text) noexcept {
+    return value_or_negated_errno([&] { return ::syscall(SYS_write, fd, text.data(), text.size()); });
 }
 
 inline int close(int fd) noexcept {

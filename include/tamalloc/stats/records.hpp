@@ -24,7 +24,8 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
-/// Where a figure comes from: /proc, or the tamalloc system calls of a patched kernel. From a module none comes yet.
+/// Where a figure comes from: /proc, the module of kernel/module/ there (but not what it does not tell), or the tamalloc
+/// system calls of a patched kernel.
 enum class Provenance : unsigned char { procfs, module, kernel };
 
 /// Groups of members of ProcessStats, each with its price under /proc: the files read for it. All read status, which tells

@@ -212,12 +212,13 @@ static void test_leaks(void)
 
 int main(int argc, char **argv)
 {
-	int err;
+	int err, cycles;
 
 	if (argc == 2 && !strcmp(argv[1], "exec"))
 		storm_of_execve(argv[0]);
 	if (argc != 2)
 		give_up("Usage: module_test CYCLES < MODULE");
+	cycles = atoi(argv[1]);
 	read_module();
 	err = load_module();
 	if (!check(!err, "the module loads: %s", strerror(-err)))
@@ -227,10 +228,10 @@ int main(int argc, char **argv)
 	test_records();
 	test_watch();
 	test_visibility();
-	test_storms();
+	test_storms(100 + 2 * cycles);
 	err = unload_module();
 	check(!err, "the module unloads: %s", strerror(-err));
-	test_cycles(atoi(argv[1]));
+	test_cycles(cycles);
 	test_leaks();
 	printf("1..%d\n", number);
 	return failed != 0;

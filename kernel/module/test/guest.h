@@ -69,7 +69,7 @@ void test_reading(void);	/* reading.c */
 void test_records(void);	/* records.c */
 void test_watch(void);		/* watch.c */
 void test_visibility(void);	/* visibility.c */
-void test_storms(void);		/* storms.c */
+void test_storms(int times);	/* storms.c */
 __attribute__((noreturn))
 void storm_of_execve(const char *name);
 void test_cycles(int cycles);	/* cycles.c */

@@ -9,7 +9,6 @@
 #include <pthread.h>
 
 #define STORMS		4
-#define LISTINGS	150
 
 static void *begin_again(void *name)
 {
@@ -76,16 +75,16 @@ static const char *fault_of(const struct text *listing, const pid_t *there)
 	return NULL;
 }
 
-static void test_listings(const char *storm, const pid_t *there)
+static void test_listings(const char *storm, const pid_t *there, int times)
 {
 	const char *fault = NULL;
 	int i;
 
-	for (i = 0; i < LISTINGS && !fault; i++) {
+	for (i = 0; i < times && !fault; i++) {
 		struct text listing = read_file("processes", i % 2 ? WHOLE : 512);
 
 		fault = fault_of(&listing, there);
-		if (fault || i % 50 == 0)
+		if (fault || i % (times / 3) == 0)
 			document("processes storm", &listing);
 		free(listing.data);
 	}
@@ -93,12 +92,12 @@ static void test_listings(const char *storm, const pid_t *there)
 }
 
 /* Memory is never missing: the thread that calls execve has some at every moment. */
-static void test_watching(const char *storm, const pid_t *there)
+static void test_watching(const char *storm, const pid_t *there, int times)
 {
 	int fd = open(TAM "/watch", O_RDWR), i;
 	char why[500] = "";
 
-	for (i = 0; i < 10 * LISTINGS && !why[0]; i++) {
+	for (i = 0; i < times && !why[0]; i++) {
 		const pid_t pid = there[i % STORMS];
 		struct text answer;
 		char text[20];
@@ -119,21 +118,21 @@ static void test_watching(const char *storm, const pid_t *there)
 	close(fd);
 }
 
-static void test_storm(const char *storm, pid_t (*begin)(void))
+static void test_storm(const char *storm, pid_t (*begin)(void), int times)
 {
 	pid_t pids[STORMS];
 
 	fflush(stdout);
 	for (int i = 0; i < STORMS; i++)
 		pids[i] = begin();
-	test_listings(storm, pids);
-	test_watching(storm, pids);
+	test_listings(storm, pids, times);
+	test_watching(storm, pids, 10 * times);
 	for (int i = 0; i < STORMS; i++)
 		end(pids[i]);
 }
 
-void test_storms(void)
+void test_storms(int times)
 {
-	test_storm("threads call execve", start_execve);
-	test_storm("processes begin and end", start_forks);
+	test_storm("threads call execve", start_execve, times);
+	test_storm("processes begin and end", start_forks, times);
 }
