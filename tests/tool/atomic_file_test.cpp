@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Hazard: node_exporter reads while the file is written and takes half a file for all of it; a full disk leaves an empty file where
+// yesterday's snapshot was; and as root, -o /dev/null puts a regular file where the device was.
+#include "atomic_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>        // mkdtemp
+#include <filesystem>     // std::filesystem
+#include <fstream>        // std::ifstream, std::ofstream
+#include <iterator>       // std::distance, std::istreambuf_iterator
+#include <string>         // std::string
+#include <system_error>   // std::errc
+
+#include <csignal>          // SIGXFSZ, std::signal
+#include <sys/resource.h>   // RLIMIT_FSIZE, setrlimit
+
+namespace fs = std::filesystem;
+using tamstat::replace_file;
+
+namespace {
+
+class Directory {
+public:
+    Directory() {
+        std::string name = (fs::temp_directory_path() / "tamstat-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    Directory(const Directory&) = delete;
+    Directory& operator=(const Directory&) = delete;
+    ~Directory() { fs::remove_all(path_); }
+
+    [[nodiscard]] std::string operator/(const char* name) const { return (path_ / name).string(); }
+    [[nodiscard]] auto files() const { return std::distance(fs::directory_iterator(path_), fs::directory_iterator()); }
+
+private:
+    fs::path path_;
+};
+
+std::string contents(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}   // namespace
+
+TEST_CASE("replace_file makes a file, and replaces it by another one") {
+    const Directory directory;
+    const auto path = directory / "f";
+    CHECK(!replace_file(path, "one"));
+    std::ifstream reader(path);
+    CHECK(!replace_file(path, "two"));
+    CHECK(std::string(std::istreambuf_iterator<char>(reader), {}) == "one");   // who has it open is not disturbed
+    CHECK(contents(path) == "two");
+    CHECK(directory.files() == 1);
+}
+
+TEST_CASE("replace_file keeps the mode of the old file and a link that leads to it") {
+    const Directory directory;
+    const auto path = directory / "f", link = directory / "link";
+    CHECK(!replace_file(path, "one"));
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+    fs::create_symlink("f", link);
+    CHECK(!replace_file(link, "two"));
+    CHECK(fs::is_symlink(link));
+    CHECK(contents(path) == "two");
+    CHECK(fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+}
+
+TEST_CASE("replace_file writes into a device instead of replacing it") {
+    CHECK(!replace_file("/dev/null", "text"));
+    CHECK(fs::is_character_file("/dev/null"));
+    CHECK(replace_file("/dev/full", "text") == std::errc::no_space_on_device);
+}
+
+TEST_CASE("replace_file leaves the old file, and nothing else, when there is no space") {
+    const Directory directory;
+    const auto path = directory / "f";
+    CHECK(!replace_file(path, "old"));
+    rlimit old{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &old) == 0);
+    auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit little{4096, old.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &little) == 0);
+    const auto error = replace_file(path, std::string(10'000, 'x'));
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, handler);
+    CHECK(error == std::errc::file_too_large);
+    CHECK(contents(path) == "old");
+    CHECK(directory.files() == 1);
+}
+
+TEST_CASE("replace_file says why it cannot") {
+    const Directory directory;
+    CHECK(replace_file(directory / "none/f", "") == std::errc::no_such_file_or_directory);
+    CHECK(replace_file(directory / ".", "") == std::errc::is_a_directory);
+}
