@@ -4,7 +4,7 @@
 #include <algorithm>   // std::max, std::min, std::ranges::sort
 #include <limits>      // std::numeric_limits
 #include <map>         // std::map
-#include <utility>     // std::move
+#include <utility>     // std::move, std::pair
 
 namespace tamstat {
 namespace {
@@ -117,7 +117,7 @@ std::vector<ProcessChange> compare(const Snapshot& before, const Snapshot& after
     }
     for (const auto& [id, process] : after.processes)
         if (!before.processes.contains(id)) changes.push_back(alone(Fate::began, id.first, process));
-    std::ranges::stable_sort(changes, {}, &ProcessChange::pid);
+    std::ranges::sort(changes, {}, [](const ProcessChange& change) { return std::pair(change.pid, change.fate); });
     return changes;
 }
 

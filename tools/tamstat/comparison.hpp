@@ -31,7 +31,7 @@ struct Change {
     friend bool operator==(const Change&, const Change&) = default;
 };
 
-enum class Fate : unsigned char { stayed, began, ended };
+enum class Fate : unsigned char { stayed, ended, began };
 
 /// \returns "changed", "new", "gone"
 [[nodiscard]] std::string_view name_of(Fate fate);
