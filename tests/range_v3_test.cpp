@@ -35,7 +35,7 @@ template<class V>
 concept BothViews = std::ranges::view<V> && ::ranges::view_<V> && std::ranges::input_range<V> &&
                     ::ranges::input_range<V> && std::ranges::borrowed_range<V> && ::ranges::borrowed_range<V> &&
                     std::ranges::viewable_range<V> && ::ranges::viewable_range<V>;
-static_assert(BothViews<ProcessView>);
+static_assert(BothViews<ProcessView> && BothViews<tamalloc::MappingView>);
 static_assert(BothViews<PopulatedView<>> && BothViews<PopulatedView<int>>);
 static_assert(!::ranges::forward_range<ProcessView> && !::ranges::forward_range<PopulatedView<>>);
 

@@ -11,6 +11,7 @@
 #include "tamalloc/format.hpp"
 #include "tamalloc/fresh_run.hpp"
 #include "tamalloc/kernel_source.hpp"
+#include "tamalloc/mappings.hpp"
 #include "tamalloc/memory_resource.hpp"
 #include "tamalloc/mmap_source.hpp"
 #include "tamalloc/page_source.hpp"

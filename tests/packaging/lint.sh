@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 # have the layer of the header that is named like the folder.
 layers="version config expected error zero_init page_source discovery mmap_source kernel_source system_source residency recycling_source
     default_source fresh_run allocator memory_resource zeroed_array sparse_vector
-    stats format zero_init_atomic range_v3 testing tamalloc"
+    stats mappings format zero_init_atomic range_v3 testing tamalloc"
 
 includes() {
     (cd include && grep -rn '^ *# *include' tamalloc) | awk -v layers="$layers" '

@@ -5,6 +5,7 @@
 //   namespace tamalloc::detail {
 //     struct ProcUnits;   // of the numbers in them
 //     class ProcessFiles {
+//         std::error_code check(pid_t) const;                      // that it is the directory of this process
 //         std::error_code read(StatsField, ProcessStats&) const;   // what the groups need
 //         std::error_code read_memory(ProcessStats&) const;        // status
 //         std::error_code read_oom(bool identity, ProcessStats&) const;   // adds to what was read
@@ -58,7 +59,7 @@ struct ProcUnits {
 struct ProcessLine {
     std::string_view name;
     unsigned flags = 0;
-    std::uint64_t start_ticks = 0;
+    std::uint64_t minor_faults = 0, major_faults = 0, start_ticks = 0;
 };
 
 inline constexpr unsigned pf_kthread = 0x0020'0000;   // PF_KTHREAD: include/linux/sched.h, the same since 2.6.29
@@ -70,8 +71,10 @@ inline constexpr unsigned pf_kthread = 0x0020'0000;   // PF_KTHREAD: include/lin
     out.name = text.substr(open + 1, close - open - 1);
     text.remove_prefix(close + 1);
     for (int field = 3; field < 9; ++field) skip_field(text);
-    if (!take_number(text, out.flags)) return false;
-    for (int field = 10; field < 22; ++field) skip_field(text);
+    if (!take_number(text, out.flags) || !take_number(text, out.minor_faults)) return false;
+    skip_field(text);   // those of children
+    if (!take_number(text, out.major_faults)) return false;
+    for (int field = 13; field < 22; ++field) skip_field(text);
     return take_number(text, out.start_ticks);
 }
 
@@ -84,6 +87,14 @@ inline constexpr unsigned pf_kthread = 0x0020'0000;   // PF_KTHREAD: include/lin
 class ProcessFiles {
 public:
     ProcessFiles(int directory, const ProcUnits& units) noexcept : directory_(directory), units_(units) {}
+
+    /// \returns ESRCH where it is the directory of another process, or of a thread; 0: any process
+    [[nodiscard]] std::error_code check(pid_t pid) const noexcept {
+        std::array<Figure, 1> f{{{"Tgid:"}}};
+        if (const auto error = read_figures({directory_, "status", 0}, f)) return error;
+        if (!all_found(f) || !std::in_range<pid_t>(f[0].value)) return errc::malformed_procfs;
+        return pid == 0 || static_cast<pid_t>(f[0].value) == pid ? std::error_code() : errno_code(ESRCH);
+    }
 
     // `status` is always read: nothing else tells a process from a thread, whose directory looks alike. `stat` tells
     // kernel threads, which may be half of what is listed, and so comes first; where it need not be read, what has
@@ -267,14 +278,18 @@ private:
     }
 
     [[nodiscard]] static std::error_code read_rollup_file(int directory, ProcessDetail& detail) noexcept {
-        std::array<Figure, 4> f{
-            {{"Pss:", true}, {"Private_Dirty:", true}, {"LazyFree:", true}, {"AnonHugePages:", true}}};
+        std::array<Figure, 5> f{{{"Pss:", true},
+                                 {"Private_Clean:", true},
+                                 {"Private_Dirty:", true},
+                                 {"LazyFree:", true},
+                                 {"AnonHugePages:", true}}};
         if (const auto error = read_figures({directory, "smaps_rollup", 0}, f)) return error;
         if (!all_found(f)) return errc::malformed_procfs;
         detail.pss = f[0].value;
-        detail.private_dirty = f[1].value;
-        detail.lazy_free = f[2].value;
-        detail.anon_huge = f[3].value;
+        detail.private_clean = f[1].value;
+        detail.private_dirty = f[2].value;
+        detail.lazy_free = f[3].value;
+        detail.anon_huge = f[4].value;
         return {};
     }
 

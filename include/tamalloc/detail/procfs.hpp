@@ -6,6 +6,8 @@
 //     class Procfs {
 //         static result<Procfs> open(const char* root, const ProcUnits&);
 //         std::error_code for_each_pid(F) const;
+//         std::error_code with_directory(pid_t, F) const;
+//         result<Descriptor> directory_of(pid_t) const;
 //         result<ProcessStats> process_stats(pid_t, StatsField) const;
 //         result<ProcessDetail> process_detail(pid_t) const;
 //         result<SystemTotals> system_totals() const;
@@ -17,6 +19,7 @@
 #include <cerrno>         // EACCES, EINTR, ENOENT, EOVERFLOW, EPERM
 #include <cstddef>        // std::size_t
 #include <cstdint>        // std::uint64_t
+#include <optional>       // std::optional
 #include <span>           // std::span
 #include <string_view>    // std::string_view
 #include <system_error>   // std::error_code
@@ -64,6 +67,28 @@ public:
         if (const auto to = sys::value_or_negated_errno([&] { return ::lseek(root_.get(), 0, SEEK_SET); }); to < 0)
             return errno_code(static_cast<int>(-to));
         return for_each_id(root_.get(), f);
+    }
+
+    /// \effects calls read(Descriptor&) with the directory of a process, 0 being the caller; twice where the first was gone
+    /// \returns what it returns, in the words of process_stats; it tells a thread from a process, whose directory looks alike
+    // When a thread calls execve, it takes the id of the main thread, which ends: a directory opened at that moment may
+    // be that of the thread that ends (Linux: fs/exec.c de_thread, fs/proc/base.c proc_pid_make_inode). The next is not.
+    template<class Read> [[nodiscard]] std::error_code with_directory(pid_t pid, Read read) const {
+        const auto error = try_directory(pid, read);
+        return error == make_error_code(errc::no_such_process) ? try_directory(pid, read) : error;
+    }
+
+    /// \returns the directory of a process, 0 being the caller, to open others from
+    /// \errors errc::no_such_process; ENOENT, EMFILE and the like
+    [[nodiscard]] result<Descriptor> directory_of(pid_t pid) const noexcept {
+        std::optional<Descriptor> found;
+        const auto error = with_directory(pid, [&](Descriptor& directory) {
+            const auto wrong = ProcessFiles(directory.get(), units_).check(pid);
+            if (!wrong) found.emplace(std::move(directory));
+            return wrong;
+        });
+        if (error) return unexpected<std::error_code>(error);
+        return std::move(*found);
     }
 
     /// Reads the files that the groups need; 0 is the caller.
@@ -118,12 +143,11 @@ public:
         return errno_code(-error);
     }
 
-    /// \returns what read(ProcessFiles) says, in the words of process_stats
-    // When a thread calls execve, it takes the id of the main thread, which ends: a directory opened at that moment may
-    // be that of the thread that ends (Linux: fs/exec.c de_thread, fs/proc/base.c proc_pid_make_inode). The next is not.
+    /// \effects calls read(ProcessFiles)
+    /// \returns what it returns, in the words of process_stats
     template<class Read> [[nodiscard]] std::error_code with_files_of(pid_t pid, Read read) const noexcept {
-        const auto error = with_directory_of(pid, read);
-        return error == make_error_code(errc::no_such_process) ? with_directory_of(pid, read) : error;
+        return with_directory(pid,
+                              [&](const Descriptor& directory) { return read(ProcessFiles(directory.get(), units_)); });
     }
 
     [[nodiscard]] int directory() const noexcept { return root_.get(); }
@@ -132,10 +156,10 @@ public:
 private:
     Procfs(Descriptor root, const ProcUnits& units) noexcept : root_(std::move(root)), units_(units) {}
 
-    template<class Read> [[nodiscard]] std::error_code with_directory_of(pid_t pid, Read& read) const noexcept {
+    template<class Read> [[nodiscard]] std::error_code try_directory(pid_t pid, Read& read) const {
         // O_PATH: serves only to open others.
-        const Descriptor directory(root_.get(), pid == 0 ? "self" : name_of(pid).data(), O_PATH | O_DIRECTORY);
-        if (directory.error() == 0) return process_error(read(ProcessFiles(directory.get(), units_)));
+        Descriptor directory(root_.get(), pid == 0 ? "self" : name_of(pid).data(), O_PATH | O_DIRECTORY);
+        if (directory.error() == 0) return process_error(read(directory));
         // Without a procfs nobody knows whether there is such a process.
         if (directory.error() == ENOENT)
             if (const auto none = missing()) return none;
