@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+#include "collect.hpp"
+
+#include <algorithm>      // std::ranges::sort, std::ranges::unique
+#include <cerrno>         // EACCES, EMFILE, ENFILE, ENOMEM, EPERM
+#include <charconv>       // std::from_chars
+#include <memory>         // std::shared_ptr
+#include <optional>       // std::optional
+#include <system_error>   // std::error_code
+#include <thread>         // std::this_thread
+
+#include <pwd.h>           // getpwnam
+#include <sys/utsname.h>   // uname
+
+#include <fmt/format.h>
+#include <range/v3/algorithm/all_of.hpp>
+
+#include "arrange.hpp"              // arrange_rows, filter_for, sort_column
+#include "details.hpp"              // Deadline, read_details
+#include "exit_code.hpp"            // Failure, complain
+#include "machine.hpp"              // first_line, meminfo
+#include "progress.hpp"             // Progress
+#include "regex.hpp"                // Regex
+#include "tamalloc/discovery.hpp"   // statistics_calls
+#include "tamalloc/stats.hpp"       // process_stats, processes
+
+namespace tamstat {
+namespace {
+
+namespace detail = tamalloc::detail;
+using tamalloc::errc;
+using tamalloc::ProcessStats;
+using tamalloc::StatsField;
+
+uid_t uid_of(const std::string& user) {
+    uid_t uid = 0;
+    const auto [stop, error] = std::from_chars(user.data(), user.data() + user.size(), uid);
+    if (error == std::errc{} && stop == user.data() + user.size()) return uid;
+    const auto* const entry = ::getpwnam(user.c_str());
+    if (entry == nullptr) throw Failure(exit_usage, fmt::format("--user: there is no user \"{}\"", user));
+    return entry->pw_uid;
+}
+
+/// --user, --comm and --cgroup.
+class Choice {
+public:
+    explicit Choice(const Options& options) : cgroup_(options.cgroup) {
+        if (!options.user.empty()) uid_ = uid_of(options.user);
+        if (options.comm.empty()) return;
+        std::string error;
+        comm_ = Regex::compile(options.comm, error);
+        if (comm_ == nullptr) throw Failure(exit_usage, "--comm: " + error);
+    }
+
+    [[nodiscard]] bool takes(const ProcessRow& row) const {
+        if (uid_ && (!row.uid || *row.uid != *uid_)) return false;
+        return comm_ == nullptr || (row.comm && comm_->found_in(*row.comm));
+    }
+    // Itself or one within.
+    [[nodiscard]] bool takes_cgroup(const ProcessRow& row) const {
+        if (cgroup_.empty()) return true;
+        return row.cgroup && (*row.cgroup == cgroup_ || cgroup_ == "/" || row.cgroup->starts_with(cgroup_ + "/"));
+    }
+
+private:
+    std::optional<uid_t> uid_;
+    std::shared_ptr<const Regex> comm_;
+    std::string cgroup_;
+};
+
+ProcessRow row_of(const ProcessStats& stats) {
+    const auto filled = [&](StatsField group, auto value) -> Reading<decltype(value)> {
+        if (detail::wants(stats.filled, group)) return value;
+        return Unread{ENODATA};   // a sandbox's /proc tells less
+    };
+    ProcessRow row;
+    row.pid = stats.pid;
+    row.parent = filled(StatsField::identity, stats.parent);
+    row.uid = filled(StatsField::identity, stats.uid);
+    row.comm = filled(StatsField::identity, std::string(stats.name()));
+    row.start_ns = filled(StatsField::identity, stats.start_ns);
+    row.reserved = filled(StatsField::memory, stats.reserved);
+    row.committed = filled(StatsField::memory, stats.committed);
+    row.peak_reserved = filled(StatsField::detail, stats.peak_reserved);
+    row.peak = filled(StatsField::detail, stats.peak);
+    row.swap = filled(StatsField::detail, stats.swap);
+    row.page_tables = filled(StatsField::detail, stats.page_tables);
+    row.oom_score = filled(StatsField::oom, stats.oom_score);
+    row.oom_score_adj = filled(StatsField::oom, stats.oom_score_adj);
+    return row;
+}
+
+ProcessRow row_without(pid_t pid, Unread why) {
+    ProcessRow row;
+    row.pid = pid;
+    row.parent = why, row.uid = why, row.comm = why, row.start_ns = why;
+    row.reserved = row.committed = row.peak_reserved = row.peak = row.swap = row.page_tables = why;
+    row.oom_score = row.oom_score_adj = why;
+    return row;
+}
+
+[[noreturn]] void fail(const std::string& what, std::error_code error) {
+    throw Failure(error == std::errc::permission_denied ? exit_denied : exit_io,
+                  fmt::format("{}: {}", what, error.message()));
+}
+
+bool wants_calls(const Options& options) {
+    const auto calls = detail::statistics_calls();
+    switch (options.source) {
+    case Source::procfs: return false;
+    case Source::automatic: return calls.usable() && options.procfs == "/proc";
+    case Source::syscall:
+        if (!calls.usable())
+            throw Failure(exit_unsupported, fmt::format("--source syscall: {}", detail::reason_of(calls)));
+        return true;
+    case Source::module: break;
+    }
+    throw Failure(exit_unsupported, "--source module: this kernel has no module that tells statistics");
+}
+
+// Of a listing of all processes, where nobody said otherwise.
+constexpr auto usual_budget = std::chrono::seconds(1);
+
+Deadline deadline_of(const Options& options) {
+    if (!options.budget) return options.pids.empty() ? Deadline(usual_budget) : Deadline();
+    return options.budget->count() == 0 ? Deadline() : Deadline(*options.budget);
+}
+
+constexpr auto without_scores = StatsField::memory | StatsField::identity | StatsField::detail;
+
+bool is_denied(Unread why) { return why.error == EACCES || why.error == EPERM; }
+
+/// One listing.
+class Collector {
+public:
+    Collector(const Options& options, Need need)
+        : options_(options), need_(need), choice_(options), calls_(wants_calls(options)),
+          procfs_(open(options.procfs)) {
+        if (has(need, Need::oom)) fields_ = fields_ | StatsField::oom;
+        collection_.from = calls_ ? tamalloc::Provenance::kernel : tamalloc::Provenance::procfs;
+    }
+
+    Collection collect() && {
+        if (!options_.pids.empty()) read_asked();
+        else if (calls_) read_all_by_calls();
+        else read_all();
+        supplement();
+        return std::move(collection_);
+    }
+
+private:
+    static detail::Procfs open(const std::string& root) {
+        auto procfs = detail::Procfs::open(root.c_str());
+        if (!procfs) fail(root, procfs.error());
+        return std::move(*procfs);
+    }
+
+    void read_asked() {
+        auto pids = options_.pids;
+        std::ranges::sort(pids);
+        pids.erase(std::ranges::unique(pids).begin(), pids.end());
+        for (const auto pid : pids) {
+            const auto stats = read(pid);
+            if (stats || !is_absent(stats.error())) add(pid, stats);
+            else
+                (stats.error() == errc::kernel_thread ? collection_.kernel_threads : collection_.missing)
+                    .push_back(pid);
+        }
+    }
+
+    void read_all() {
+        std::vector<pid_t> pids;
+        auto error = procfs_.for_each_pid([&pids](pid_t pid) {
+            pids.push_back(pid);
+            return true;
+        });
+        if (!error && pids.empty()) error = procfs_.missing();
+        if (error) fail(options_.procfs, error);
+        std::ranges::sort(pids);
+        for (const auto pid : pids) {
+            const auto stats = read(pid);
+            if (stats || !is_absent(stats.error())) add(pid, stats);
+            else if (stats.error() == errc::no_such_process) ++collection_.exited;
+        }
+    }
+
+    void read_all_by_calls() {
+        const auto view = tamalloc::processes(fields_);
+        if (!view) fail("tamstat_list", view.error());
+        for (const auto& stats : *view) add(stats.pid, stats);
+        if (view->error()) fail("tamstat_list", view->error());
+    }
+
+    static bool is_absent(std::error_code error) {
+        return error == errc::no_such_process || error == errc::kernel_thread;
+    }
+
+    tamalloc::result<ProcessStats> read(pid_t pid) const {
+        if (calls_) return tamalloc::process_stats(pid, fields_);
+        auto stats = procfs_.process_stats(pid, fields_);
+        // It may be the scores only that cannot be read.
+        if (!stats && detail::wants(fields_, StatsField::oom) && !is_absent(stats.error()))
+            stats = procfs_.process_stats(pid, without_scores);
+        return stats;
+    }
+
+    void add(pid_t pid, const tamalloc::result<ProcessStats>& stats) {
+        if (!stats) {
+            const auto why = unread(stats.error());
+            if (why.error == EMFILE || why.error == ENFILE || why.error == ENOMEM)
+                fail(fmt::format("{}/{}", options_.procfs, pid), stats.error());
+            add(row_without(pid, why));
+        } else {
+            add(row_of(*stats));
+        }
+    }
+
+    void add(ProcessRow row) {
+        if (choice_.takes(row)) collection_.rows.push_back(std::move(row));
+    }
+
+    // Of each process once more, so that the cheap figures of all are there before the budget is spent.
+    void supplement() {
+        if (!has(need_, Need::extra | Need::cgroup | Need::rollup | Need::maps | Need::cmdline)) return;
+        const auto deadline = deadline_of(options_);
+        Progress progress("reading processes", collection_.rows.size());
+        std::erase_if(collection_.rows, [&, done = std::uint64_t{0}](ProcessRow& row) mutable {
+            progress.at(done++);
+            if (!row.reserved) return !options_.cgroup.empty();
+            const auto error = procfs_.with_directory(
+                row.pid, [&](const detail::Descriptor& directory) { return supplement(row, directory, deadline); });
+            collection_.exited += error == errc::no_such_process ? 1 : 0;
+            return error == errc::no_such_process || !choice_.takes_cgroup(row);
+        });
+    }
+
+    [[nodiscard]] std::error_code supplement(ProcessRow& row, const detail::Descriptor& directory,
+                                             const Deadline& deadline) const {
+        ProcessStats now;
+        now.pid = row.pid;
+        if (const auto error = detail::ProcessFiles(directory.get(), {}).read(StatsField::identity, now)) return error;
+        if (row.start_ns && now.start_ns != *row.start_ns)
+            return errc::no_such_process;   // the pid is another's by now
+        read_details(row, directory, need_, deadline, options_.procfs == "/proc");
+        return {};
+    }
+
+    const Options& options_;
+    Need need_;
+    Choice choice_;
+    bool calls_;
+    detail::Procfs procfs_;
+    StatsField fields_ = without_scores;
+    Collection collection_;
+};
+
+std::string kernel_release(const std::string& procfs) {
+    if (const auto release = first_line(procfs + "/sys/kernel/osrelease")) return *release;
+    utsname names{};
+    return ::uname(&names) == 0 ? names.release : "unknown";
+}
+
+}   // namespace
+
+Collection collect(const Options& options, Need need) {
+    using namespace std::chrono_literals;
+    constexpr auto interval = 500ms;
+    std::optional<Collection> before;
+    if (has(need, Need::growth)) {
+        before = Collector(options, Need::nothing).collect();
+        std::this_thread::sleep_for(interval);
+    }
+    auto collection = Collector(options, need | need_of(options.detail)).collect();
+    collection.kernel = kernel_release(options.procfs);
+    if (before) add_growth(collection.rows, before->rows, std::chrono::duration<double>(interval).count());
+    return collection;
+}
+
+void add_growth(std::span<ProcessRow> now, std::span<const ProcessRow> before, double seconds) {
+    auto old = before.begin();
+    for (auto& row : now) {
+        while (old != before.end() && old->pid < row.pid) ++old;
+        if (old == before.end()) return;
+        if (old->pid != row.pid || !row.start_ns || !old->start_ns || *row.start_ns != *old->start_ns) continue;
+        if (!row.committed || !old->committed) continue;
+        const auto grown = static_cast<double>(*row.committed) - static_cast<double>(*old->committed);
+        row.growth = static_cast<std::int64_t>(grown / seconds);
+    }
+}
+
+Need needs(const Options& options, std::span<const Column* const> columns) {
+    auto need = need_of(options.detail);
+    for (const auto* const column : columns) need = need | column->need;
+    for (const auto& key : options.sort) need = need | sort_column(all_columns(), key.column).need;
+    (void)filter_for(options.filter, all_columns(), [&need](const Column& column) { need = need | column.need; });
+    if (!options.cgroup.empty()) need = need | Need::cgroup;
+    return options.cmdline ? need | Need::cmdline : need;
+}
+
+void arrange(std::vector<ProcessRow>& rows, const Options& options, std::span<const SortKey> usual) {
+    arrange_rows(rows, all_columns(), options, usual);
+}
+
+Totals totals_of(std::span<const ProcessRow> rows) {
+    Totals totals;
+    const auto add = [&totals](std::uint64_t& sum, const ProcessRow::Bytes& value) {
+        sum = detail::saturating_sum(sum, value.value_or(0));
+        totals.saturated = totals.saturated || sum == ~std::uint64_t{0};
+    };
+    std::uint64_t charged = 0;
+    for (const auto& row : rows) {
+        ++totals.processes;
+        add(totals.reserved, row.reserved);
+        add(totals.committed, row.committed);
+        add(charged, row.accounted);
+        totals.unreadable += row.first_error() != 0 ? 1 : 0;
+        totals.cut += row.cut() ? 1 : 0;
+        if (row.accounted) totals.charged = charged;
+    }
+    return totals;
+}
+
+CommitCharge commit_charge(const Options& options) {
+    return {.charged = meminfo(options.procfs, "Committed_AS:"), .limit = meminfo(options.procfs, "CommitLimit:")};
+}
+
+int verdict(const Collection& collection) {
+    for (const auto pid : collection.missing) complain(fmt::format("there is no process {}", pid));
+    for (const auto pid : collection.kernel_threads)
+        complain(fmt::format("{} is a kernel thread: it has no memory of its own", pid));
+    if (!collection.missing.empty() || !collection.kernel_threads.empty()) return exit_failed;
+    const auto denied = [](const ProcessRow& row) { return is_denied(row.reserved.why()); };
+    return !collection.rows.empty() && ranges::all_of(collection.rows, denied) ? exit_denied : exit_ok;
+}
+
+}   // namespace tamstat

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+#include "parser.hpp"
+
+#include <charconv>      // std::from_chars
+#include <cmath>         // std::isfinite
+#include <cstdio>        // std::fputs
+#include <map>           // std::map
+#include <string>        // std::string
+#include <string_view>   // std::string_view
+
+#include <fmt/format.h>
+
+#include "exit_code.hpp"          // complain, exit_usage
+#include "tamalloc/version.hpp"   // TAMALLOC_VERSION_STRING
+
+namespace tamstat {
+namespace {
+
+template<class T> CLI::CheckedTransformer one_of(std::map<std::string, T> values) {
+    return CLI::CheckedTransformer(std::move(values), CLI::ignore_case);
+}
+
+// An option whose text a function reads, which throws CLI::ValidationError.
+template<class F> CLI::Option* read_by(CLI::App& app, const std::string& name, const std::string& type, F read,
+                                       const std::string& what) {
+    return app
+        .add_option_function<std::string>(
+            name,
+            [name, read](const std::string& text) {
+                const auto problem = read(text);
+                if (!problem.empty()) throw CLI::ValidationError(name.substr(name.rfind('-') - 1), problem);
+            },
+            what)
+        ->type_name(type);
+}
+
+std::string read_size(const std::string& text, std::uint64_t& size) {
+    const auto bytes = parse_size(text);
+    if (!bytes) return fmt::format("\"{}\" is no size, such as 4096, 10MB or 1.5GiB", text);
+    size = *bytes;
+    return {};
+}
+
+// "250ms", "1.5s", "2": seconds.
+std::optional<Seconds> parse_seconds(std::string_view text) {
+    double number = 0;
+    const char* const last = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), last, number);
+    if (error != std::errc{} || !std::isfinite(number) || number < 0 || number > 1e9) return {};
+    const std::string_view unit(stop, static_cast<std::size_t>(last - stop));
+    for (const auto& [name, factor] : {std::pair{"", 1.0}, {"s", 1.0}, {"ms", 1e-3}, {"us", 1e-6}, {"min", 60.0}})
+        if (unit == name) return Seconds(number * factor);
+    return {};
+}
+
+std::string read_seconds(const std::string& text, Seconds& seconds, Seconds least) {
+    const auto read = parse_seconds(text);
+    if (!read) return fmt::format("\"{}\" is no time, such as 250ms or 1.5s", text);
+    if (*read < least) return fmt::format("{} is the least", fmt::format("{} s", least.count()));
+    seconds = *read;
+    return {};
+}
+
+// 0 and "all" are every process.
+std::string read_pids(const std::vector<std::string>& texts, std::vector<pid_t>& pids) {
+    pids.clear();
+    for (const auto& text : texts) {
+        if (text == "all" || text == "0") {
+            pids.clear();
+            return {};
+        }
+        pid_t pid = 0;
+        const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+        if (error != std::errc{} || stop != text.data() + text.size() || pid < 0)
+            return fmt::format("\"{}\" is no process id", text);
+        pids.push_back(pid);
+    }
+    return {};
+}
+
+std::string read_sort(const std::string& text, std::vector<SortKey>& keys) {
+    keys.clear();
+    for (auto key : CLI::detail::split(text, ',')) {
+        const bool descending = key.starts_with('-');
+        if (descending || key.starts_with('+')) key.erase(0, 1);
+        if (key.empty()) return fmt::format("\"{}\" names no column", text);
+        keys.push_back({std::move(key), descending});
+    }
+    return {};
+}
+
+void define_output(CLI::App& app, Options& o) {
+    constexpr const char* group = "Output";
+    app.add_option("--format", o.format, "how to print")
+        ->transform(one_of<Format>(
+            {{"table", Format::table}, {"plain", Format::plain}, {"csv", Format::csv}, {"json", Format::json}}))
+        ->group(group);
+    app.add_flag_callback("-j,--json", [&o] { o.format = Format::json; }, "as --format json")->group(group);
+    app.add_flag_callback(
+           "--json-lines", [&o] { o.format = Format::json_lines; }, "JSON, one process or sample a line")
+        ->group(group);
+    app.add_flag_callback(
+           "--plain", [&o] { o.format = Format::plain; }, "as --format plain: ASCII, no colour")
+        ->group(group);
+    app.add_option("--color", o.color, "when to colour")
+        ->transform(one_of<ColorWhen>(
+            {{"auto", ColorWhen::automatic}, {"always", ColorWhen::always}, {"never", ColorWhen::never}}))
+        ->group(group);
+    app.add_option("-u,--units", o.units, "of sizes in tables")
+        ->transform(one_of<Units>({{"auto", Units::automatic},
+                                   {"KiB", Units::kib},
+                                   {"MiB", Units::mib},
+                                   {"GiB", Units::gib},
+                                   {"bytes", Units::bytes}}))
+        ->group(group);
+    app.add_option("--columns", o.columns, "a,b shows these; +a,-b adds to and takes from the usual ones")
+        ->type_name("COLUMN,...")
+        ->group(group);
+    app.add_flag_callback("--no-header", [&o] { o.header = false; }, "no line of headers")->group(group);
+    app.add_flag("--cmdline", o.cmdline, "command lines in JSON; they may hold secrets")->group(group);
+    app.add_flag("-q,--quiet", o.quiet, "no summary, no messages")->group(group);
+}
+
+void define_selection(CLI::App& app, Options& o) {
+    constexpr const char* group = "Which processes";
+    read_by(
+        app, "--sort", "COLUMN,...", [&o](const std::string& text) { return read_sort(text, o.sort); },
+        "by these columns; -COLUMN: largest first")
+        ->group(group);
+    app.add_option("-n,--limit", o.limit, "the first N")->type_name("N")->group(group);
+    app.add_option("-f,--filter", o.filter, "such as: reserved>1GiB and fill<5% and comm~'node|java'")
+        ->type_name("EXPR")
+        ->group(group);
+    app.add_option("--user", o.user, "of this user, name or number")->type_name("USER")->group(group);
+    app.add_option("--cgroup", o.cgroup, "in this control group and those within")->type_name("PATH")->group(group);
+    app.add_option("--comm", o.comm, "whose name matches")->type_name("REGEX")->group(group);
+}
+
+void define_reading(CLI::App& app, Options& o) {
+    constexpr const char* group = "Reading";
+    app.add_option("--detail", o.detail, "basic: counters; rollup: PSS, USS; maps: what the reserve is made of")
+        ->transform(one_of<Detail>({{"basic", Detail::basic}, {"rollup", Detail::rollup}, {"maps", Detail::maps}}))
+        ->group(group);
+    read_by(
+        app, "--budget", "TIME",
+        [&o](const std::string& text) {
+            Seconds seconds{};
+            auto problem = read_seconds(text, seconds, Seconds(0));
+            if (problem.empty()) o.budget = std::chrono::duration_cast<std::chrono::nanoseconds>(seconds);
+            return problem;
+        },
+        "for --detail rollup and maps (default 1s; 0: no limit)")
+        ->group(group);
+    app.add_option("--source", o.source, "of the figures")
+        ->transform(one_of<Source>({{"auto", Source::automatic},
+                                    {"procfs", Source::procfs},
+                                    {"syscall", Source::syscall},
+                                    {"module", Source::module}}))
+        ->group(group);
+    app.add_option("--procfs", o.procfs, "another directory for /proc")->type_name("DIR")->group(group);
+}
+
+CLI::App* command(CLI::App& app, Options& o, const std::string& name, const std::string& what) {
+    auto* const sub = app.add_subcommand(name, what);
+    sub->callback([&o, name] { o.command = name; });
+    return sub;
+}
+
+void add_pids(CLI::App& app, Options& o, const std::string& what) {
+    app.add_option_function<std::vector<std::string>>(
+           "pid",
+           [&o](const std::vector<std::string>& texts) {
+               const auto problem = read_pids(texts, o.pids);
+               if (!problem.empty()) throw CLI::ValidationError("pid", problem);
+           },
+           what)
+        ->type_name("PID");
+}
+
+void add_pid(CLI::App& app, Options& o) {
+    app.add_option("pid", o.pids, "the process")->required()->expected(1)->type_name("PID")->check(CLI::PositiveNumber);
+}
+
+void add_interval(CLI::App& app, Options& o, const std::string& names) {
+    read_by(
+        app, names, "TIME", [&o](const std::string& text) { return read_seconds(text, o.interval, Seconds(0.1)); },
+        "between samples (default 1s)");
+}
+
+void define_lists(CLI::App& app, Options& o) {
+    add_pids(*command(app, o, "ps", "one line per process; what tamstat does without a command"), o,
+             "these processes only; 0 or all: every one");
+
+    auto* const show = command(app, o, "show", "one process in full, with a picture of its address space");
+    add_pid(*show, o);
+    show->add_option("--svg", o.svg, "draw the picture into a file")->type_name("FILE");
+
+    auto* const maps = command(app, o, "maps", "mappings of a process, the largest untouched first");
+    add_pid(*maps, o);
+    read_by(
+        *maps, "--min", "SIZE", [&o](const std::string& text) { return read_size(text, o.min_size); },
+        "none that are smaller");
+    maps->add_option("--kind", o.kind, "of this kind only")
+        ->check(CLI::IsMember({"none", "noreserve", "charged", "file", "other"}));
+
+    command(app, o, "oom", "whom the kernel would kill for memory, in its order");
+}
+
+void define_live(CLI::App& app, Options& o) {
+    auto* const top = command(app, o, "top", "processes, again and again");
+    add_pids(*top, o, "these processes only");
+    add_interval(*top, o, "-d,--interval");
+    top->add_option("-n,--count", o.count, "how many times")->type_name("N")->check(CLI::PositiveNumber);
+
+    auto* const sys = command(app, o, "sys", "memory, commit charge, pressure, processors, disk");
+    sys->add_flag("-w,--watch", o.watch, "again and again");
+    add_interval(*sys, o, "-d,--interval");
+    sys->add_option("--count", o.count, "how many times, with --watch")->type_name("N")->check(CLI::PositiveNumber);
+    sys->add_option("--mount", o.mount, "whose file system")->type_name("DIR");
+
+    auto* const run = command(app, o, "run", "run a command and tell its peaks; ends as that does");
+    add_interval(*run, o, "-d,--interval");
+    run->add_option("-o,--output", o.output, "write the report there (default: standard error)")->type_name("FILE");
+    run->add_option("--svg", o.svg, "draw the curve into a file")->type_name("FILE");
+    run->add_option("command", o.run, "what to run, after --")->required()->type_name("CMD");
+    run->positionals_at_end();
+}
+
+void define_demo(CLI::App& app, Options& o) {
+    auto* const demo = command(app, o, "demo", "reserve memory, verify that it is zero, and see what that costs");
+    read_by(
+        *demo, "--size", "SIZE", [&o](const std::string& text) { return read_size(text, o.size); },
+        "how much (default 10MiB)");
+    demo->add_option("--mode", o.mode, "what to do with each page")->check(CLI::IsMember({"read", "write", "mixed"}));
+    read_by(
+        *demo, "--pace", "none|TIME",
+        [&o](const std::string& text) {
+            return text == "none" ? (o.pace = Seconds(0), std::string()) : read_seconds(text, o.pace, Seconds(0));
+        },
+        "pause after each MiB");
+    demo->add_flag("--repeat", o.repeat, "again and again, until interrupted");
+    demo->add_option("--count", o.count, "how many times, with --repeat")->type_name("N")->check(CLI::PositiveNumber);
+    add_interval(*demo, o, "-d,--interval");
+}
+
+void define_records(CLI::App& app, Options& o) {
+    auto* const snapshot = command(app, o, "snapshot", "write down all processes, to compare them later");
+    snapshot->add_option("-o,--output", o.output, "where to (default: standard output)")->type_name("FILE");
+
+    auto* const diff = command(app, o, "diff", "compare two snapshots");
+    diff->add_option("before", o.before, "the earlier one")->required()->type_name("FILE");
+    diff->add_option("after", o.after, "the later one")->required()->type_name("FILE");
+    read_by(
+        *diff, "--threshold", "SIZE", [&o](const std::string& text) { return read_size(text, o.threshold.emplace()); },
+        "exit 1 where a process has grown by more");
+
+    auto* const exporter = command(app, o, "export", "metrics for Prometheus");
+    exporter->add_option("--format", o.export_format, "which text format")
+        ->check(CLI::IsMember({"prometheus", "openmetrics"}));
+    exporter->add_option("--textfile", o.textfile, "write DIR/tamstat.prom, for node_exporter")->type_name("DIR");
+    exporter->add_option("--by", o.by, "what a group is")->check(CLI::IsMember({"comm", "cgroup", "pid"}));
+    exporter->add_option("--top", o.top, "the N largest groups, the rest as one")->type_name("N");
+}
+
+void define_help(CLI::App& app, Options& o) {
+    command(app, o, "doctor", "what this kernel offers, and what is in the way");
+    command(app, o, "help", "about the options, or a topic")
+        ->add_option("topic", o.topic, "a command, or terms, columns, exit-codes, json")
+        ->type_name("TOPIC");
+    command(app, o, "completion", "a completion script for a shell")
+        ->add_option("shell", o.topic, "which shell")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+}   // namespace
+
+void define(CLI::App& app, Options& options) {
+    app.name("tamstat");
+    app.description("What memory processes have reserved, what it is made of, and what they use of it.");
+    app.set_version_flag("-V,--version", "tamstat " TAMALLOC_VERSION_STRING, "print the version");
+    app.set_help_flag("-h,--help", "print this help");
+    app.fallthrough();
+    app.require_subcommand(0, 1);
+    app.get_formatter()->column_width(34);
+    define_output(app, options);
+    define_selection(app, options);
+    define_reading(app, options);
+    define_lists(app, options);
+    define_live(app, options);
+    define_demo(app, options);
+    define_records(app, options);
+    define_help(app, options);
+}
+
+// CLI11's own exit codes are 100 to 127.
+std::optional<int> parse(int argc, const char* const* argv, Options& options) {
+    CLI::App app;
+    define(app, options);
+    try {
+        app.parse(argc, argv);
+        return {};
+    } catch (const CLI::Success& wanted) {
+        return app.exit(wanted);
+    } catch (const CLI::ParseError& error) {
+        complain(fmt::format("{}\nTry: tamstat --help", error.what()));
+        return exit_usage;
+    }
+}
+
+}   // namespace tamstat
