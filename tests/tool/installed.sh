@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Hazard: a page or a completion script that is installed where nobody looks for it. Usage: installed.sh BUILD_DIRECTORY
+set -euo pipefail
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+cmake --install "$1" --component tamalloc_Tools --prefix "$stage" >/dev/null
+diff - <(cd "$stage" && find . -type f -printf '%P\n' | LC_ALL=C sort) <<'END'
+bin/tamstat
+share/bash-completion/completions/tamstat
+share/fish/vendor_completions.d/tamstat.fish
+share/man/man1/tamstat.1
+share/zsh/site-functions/_tamstat
+END
+"$stage/bin/tamstat" --version
+# Each is whole, and what the program writes now.
+for shell in bash zsh fish; do
+    "$stage/bin/tamstat" completion "$shell" | diff -q - "$(find "$stage/share" -path "*$shell*" -name '*tamstat*')"
+done

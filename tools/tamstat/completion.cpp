@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// tamstat completion: what makes a shell complete the commands and options, written from their definition.
+#include <algorithm>     // std::ranges::any_of, std::ranges::find
+#include <cstdio>        // std::fputs
+#include <string>        // std::string
+#include <string_view>   // std::string_view
+#include <utility>       // std::move
+#include <vector>        // std::vector
+
+#include <CLI/CLI.hpp>
+
+#include "columns.hpp"      // all_columns
+#include "commands.hpp"     // run_completion
+#include "completion.hpp"   // CommandLine and the shells
+#include "exit_code.hpp"    // Failure
+#include "parser.hpp"       // define
+
+namespace tamstat {
+namespace {
+
+// CLI11 shows a fixed set as "TEXT:{auto,always,never}", one that it maps as "TEXT:value in {auto->0,always->1} OR {0,1}".
+std::vector<std::string> choices_in(const std::string& type) {
+    std::vector<std::string> choices;
+    const auto open = type.find('{'), close = type.find('}');
+    if (open == std::string::npos || close == std::string::npos) return choices;
+    for (auto& choice : CLI::detail::split(type.substr(open + 1, close - open - 1), ','))
+        choices.push_back(choice.substr(0, choice.find("->")));
+    return choices;
+}
+
+std::vector<std::string> column_keys() {
+    std::vector<std::string> keys;
+    for (const auto& column : all_columns()) keys.emplace_back(column.key);
+    return keys;
+}
+
+// What stands for a value, by the name that it has in --help.
+Argument argument_of(const CLI::Option& option) {
+    const auto type = option.get_type_name();
+    if (auto choices = choices_in(type); !choices.empty()) return {Fill::words, std::move(choices)};
+    const auto name = type.substr(0, type.find_first_of(":, "));
+    if (name == "DIR") return {Fill::directories, {}};
+    if (name == "FILE") return {Fill::files, {}};
+    if (name == "PID") return {Fill::pids, {}};
+    if (name == "USER") return {Fill::users, {}};
+    if (name == "CMD") return {Fill::programs, {}};
+    if (name.starts_with("COLUMN")) return {Fill::list, column_keys()};
+    return {};
+}
+
+CompletedOption option_of(const CLI::Option& option) {
+    CompletedOption result{{}, option.get_description(), option.get_items_expected_max() > 0, argument_of(option)};
+    for (const auto& name : option.get_snames()) result.names.push_back('-' + name);
+    for (const auto& name : option.get_lnames()) result.names.push_back("--" + name);
+    return result;
+}
+
+CompletedCommand command_of(CLI::App& app) {
+    CompletedCommand result{app.get_name(), app.get_description(), {}, {}};
+    for (const auto* const option : app.get_options({})) {
+        if (option->get_group().empty()) continue;   // not shown in --help
+        if (option->get_positional()) result.positional = argument_of(*option);
+        else result.options.push_back(option_of(*option));
+    }
+    return result;
+}
+
+bool has_name(const CompletedCommand& command, const std::string& name) {
+    return std::ranges::any_of(command.options, [&name](const CompletedOption& o) {
+        return std::ranges::find(o.names, name) != o.names.end();
+    });
+}
+
+CommandLine command_line() {
+    Options options;
+    CLI::App app;
+    define(app, options);
+    CommandLine result{command_of(app), {}};
+    for (auto* const command : app.get_subcommands({})) result.commands.push_back(command_of(*command));
+    return result;
+}
+
+}   // namespace
+
+std::vector<CompletedOption> CommandLine::options_of(const CompletedCommand& command) const {
+    auto options = command.options;
+    for (auto option : all.options) {
+        std::erase_if(option.names, [&command](const std::string& name) { return has_name(command, name); });
+        if (!option.names.empty()) options.push_back(std::move(option));
+    }
+    return options;
+}
+
+int run_completion(const Options& options) {
+    const auto line = command_line();
+    const auto& shell = options.topic;
+    if (shell != "bash" && shell != "zsh" && shell != "fish")
+        throw Failure(exit_usage, "completion: bash, zsh or fish, not '" + shell + "'");
+    const auto text = shell == "bash"  ? bash_completion(line)
+                      : shell == "zsh" ? zsh_completion(line)
+                                       : fish_completion(line);
+    std::fputs(text.c_str(), stdout);
+    return exit_ok;
+}
+
+}   // namespace tamstat

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include <string>        // std::string
+#include <string_view>   // std::string_view
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "completion.hpp"
+
+namespace tamstat {
+namespace {
+
+std::string quoted(std::string_view text) {
+    std::string result = "'";
+    for (const char c : text) {
+        if (c == '\'' || c == '\\') result += '\\';
+        result += c;
+    }
+    return result + '\'';
+}
+
+// -x: nothing but these; -r: with files.
+std::string action(const Argument& argument) {
+    const auto words = fmt::format("{}", fmt::join(argument.words, " "));
+    switch (argument.fill) {
+    case Fill::words: return "-x -a " + quoted(words);
+    case Fill::list: return "-x -a " + quoted("(__fish_complete_list , \"string split ' ' '" + words + "'\")");
+    case Fill::files: return "-r -F";
+    case Fill::directories: return "-x -a '(__fish_complete_directories)'";
+    case Fill::pids: return "-x -a '(__fish_complete_pids)'";
+    case Fill::users: return "-x -a '(__fish_complete_users)'";
+    case Fill::programs: return "-x -a '(__fish_complete_subcommand)'";
+    case Fill::nothing: break;
+    }
+    return "-x";
+}
+
+std::string complete(const CompletedOption& option, const std::string& condition) {
+    std::string text = "complete -c tamstat -n " + quoted(condition);
+    for (const auto& name : option.names)
+        text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+    if (option.takes_value) text += ' ' + action(option.value);
+    return text + fmt::format(" -d {}\n", quoted(option.about));
+}
+
+}   // namespace
+
+std::string fish_completion(const CommandLine& line) {
+    std::string commands;
+    for (const auto& command : line.commands) commands += (commands.empty() ? "" : " ") + command.name;
+    const std::string none = "not __fish_seen_subcommand_from " + commands;
+
+    std::string text = "# SPDX-License-Identifier: MIT\n# Made by tamstat completion fish.\ncomplete -c tamstat -f\n";
+    for (const auto& option : line.all.options) text += complete(option, none);
+    for (const auto& command : line.commands) {
+        const std::string seen = "__fish_seen_subcommand_from " + command.name;
+        text +=
+            fmt::format("complete -c tamstat -n {} -a {} -d {}\n", quoted(none), command.name, quoted(command.about));
+        if (command.positional.fill != Fill::nothing)
+            text += fmt::format("complete -c tamstat -n {} {}\n", quoted(seen), action(command.positional));
+        for (const auto& option : line.options_of(command)) text += complete(option, seen);
+    }
+    return text;
+}
+
+}   // namespace tamstat
