@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "table.hpp"
+
+#include <algorithm>     // std::max, std::min
+#include <array>         // std::array
+#include <cstdint>       // SIZE_MAX
+#include <string_view>   // std::string_view
+#include <utility>       // std::move
+
+namespace tamstat {
+
+namespace {
+
+constexpr std::size_t gap = 2;              // between columns: figures have a blank before their unit
+constexpr std::size_t least_of_words = 8;   // before figures are left out; half of the longest name of a process
+
+struct Shown {   // a column, escaped
+    std::vector<std::string> texts;
+    std::size_t width = 0;
+    Align align{};
+    bool left_out = false;
+};
+
+std::size_t total_width(const std::vector<Shown>& columns) {
+    std::size_t total = 0;
+    for (const auto& column : columns)
+        if (!column.left_out) total += column.width + gap;
+    return total == 0 ? 0 : total - gap;
+}
+
+// Takes from the widest of the columns of words what is too much.
+void narrow_words(std::vector<Shown>& columns, std::size_t limit, std::size_t least) {
+    while (total_width(columns) > limit) {
+        Shown* widest = nullptr;
+        for (auto& column : columns)
+            if (column.align == Align::left && column.width > least &&
+                (widest == nullptr || column.width > widest->width))
+                widest = &column;
+        if (widest == nullptr) return;
+        --widest->width;
+    }
+}
+
+// Leaves out columns of that kind from the right: of figures all but the first, of words all but the first and the last, where
+// names stand.
+// \returns whether there were any
+bool leave_out(std::vector<Shown>& columns, Align kind, std::size_t limit) {
+    std::vector<Shown*> of_kind;
+    for (auto& column : columns)
+        if (column.align == kind) of_kind.push_back(&column);
+    if (kind == Align::left && !of_kind.empty()) of_kind.pop_back();
+    bool some = false;
+    for (; of_kind.size() > 1 && total_width(columns) > limit; of_kind.pop_back())
+        some = of_kind.back()->left_out = true;
+    return some;
+}
+
+// \returns whether columns are left out
+bool fit(std::vector<Shown>& columns, std::size_t limit) {
+    narrow_words(columns, limit, least_of_words);
+    if (total_width(columns) <= limit) return false;
+    constexpr std::size_t mark = 2;   // " …"
+    const auto room = limit > mark ? limit - mark : 0;
+    bool some = leave_out(columns, Align::right, room);
+    some = leave_out(columns, Align::left, room) || some;
+    narrow_words(columns, some ? room : limit, 1);
+    return some;
+}
+
+void append(Line& line, const Shown& column, std::size_t row, Style style, Alphabet alphabet) {
+    auto text = cut_to(column.width, column.texts[row], alphabet);
+    std::string blanks(column.width - std::min(column.width, display_width(text)), ' ');
+    if (column.align == Align::right) line.push_back({std::move(blanks)});
+    line.push_back({std::move(text), style});
+    if (column.align == Align::left) line.push_back({std::move(blanks)});
+}
+
+std::string csv_field(std::string_view raw) {
+    auto text = escaped(raw);
+    if (text.find_first_of(",\"") == std::string::npos) return text;
+    std::string quoted = "\"";
+    for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+    return quoted + '"';
+}
+
+}   // namespace
+
+std::string styled(const Line& line, bool color) {
+    constexpr std::array<std::string_view, 4> codes{"", "1;31", "33", "35"};   // bold red, yellow, magenta
+    std::string text;
+    for (const auto& piece : line) {
+        const auto code = codes.at(static_cast<std::size_t>(piece.style));
+        if (!color || code.empty() || piece.text.empty()) text += piece.text;
+        else ((text += "\x1b[") += code) += 'm' + piece.text + "\x1b[0m";
+    }
+    text.resize(text.find_last_not_of(' ') + 1);
+    return text;
+}
+
+std::vector<Line> Table::lines(const Layout& layout) const {
+    const std::size_t first = layout.header ? 0 : 1;
+    std::vector<Shown> shown(columns_.size());
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        auto& column = shown[i];
+        column.align = columns_[i].align;
+        column.texts.push_back(escaped(columns_[i].header, layout.alphabet));
+        for (const auto& row : rows_)
+            column.texts.push_back(i < row.size() ? escaped(row[i].text, layout.alphabet) : std::string());
+        for (std::size_t row = first; row < column.texts.size(); ++row)
+            column.width = std::max(column.width, display_width(column.texts[row]));
+    }
+    const bool some_left_out = fit(shown, layout.width.value_or(SIZE_MAX));
+
+    std::vector<Line> lines;
+    for (std::size_t row = first; row <= rows_.size(); ++row) {
+        Line line;
+        for (std::size_t i = 0; i < shown.size(); ++i) {
+            if (shown[i].left_out) continue;
+            if (!line.empty()) line.push_back({std::string(gap, ' ')});
+            const bool has_style = row > 0 && i < rows_[row - 1].size();
+            append(line, shown[i], row, has_style ? rows_[row - 1][i].style : Style::none, layout.alphabet);
+        }
+        if (row == 0 && some_left_out) line.push_back({layout.alphabet == Alphabet::locale && unicode() ? " …" : " +"});
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+std::string Table::text(const Layout& layout) const {
+    std::string text;
+    for (const auto& line : lines(layout)) text += styled(line, layout.color) + '\n';
+    return text;
+}
+
+std::string Table::csv(bool header) const {
+    std::string lines;
+    const auto add_line = [&](auto text_of) {
+        for (std::size_t i = 0; i < columns_.size(); ++i) lines += (i == 0 ? "" : ",") + csv_field(text_of(i));
+        lines += '\n';
+    };
+    if (header) add_line([&](std::size_t i) { return columns_[i].header; });
+    for (const auto& row : rows_) add_line([&](std::size_t i) { return i < row.size() ? row[i].text : std::string(); });
+    return lines;
+}
+
+}   // namespace tamstat
