@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Hazard: a wrapper that swallows a signal, changes the status that a script relies on, writes into the output of the command, or
+tells a peak that the command never had."""
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import xml.dom.minidom
+from pathlib import Path
+
+from tool import KNOWN, MIB, TAMSTAT, run
+
+HOLD = f"sleep 0.5 | {shlex.quote(KNOWN)} tt-run"   # a process of known memory for half a second
+
+
+def report(*command, interval="0.1"):
+    """What is told of a command, as JSON."""
+    done = run("run", "--json", "-d", interval, "--", *command)
+    return json.loads(done.stderr)["run"]
+
+
+class Run(unittest.TestCase):
+    def test_the_status_is_that_of_the_command(self):
+        for status in (0, 1, 7, 100, 255):
+            self.assertEqual(run("run", "--", "sh", "-c", f"exit {status}").returncode, status)
+        self.assertEqual(run("run", "--", "sh", "-c", "kill -TERM $$").returncode, 128 + 15)
+        self.assertEqual(run("run", "--", "sh", "-c", "kill -SEGV $$").returncode, 128 + 11)
+        missing = run("run", "--", "no-such-command")
+        self.assertEqual((missing.returncode, missing.stdout), (127, b""))
+        self.assertIn(b"no-such-command: No such file or directory", missing.stderr)
+        self.assertEqual(run("run", "--", "/etc/passwd").returncode, 126)
+        self.assertEqual(run("run").returncode, 2)
+
+    def test_input_and_output_are_the_commands(self):
+        done = run("run", "--", "sh", "-c", "cat; echo err >&2; echo \"$1\"", "sh", "--json", input=b"in\n")
+        self.assertEqual(done.stdout, b"in\n--json\n")
+        self.assertTrue(done.stderr.startswith(b"err\n"))
+
+    def test_peaks_of_a_command_with_known_memory(self):
+        told = report("sh", "-c", f"{HOLD} noreserve:2048:48")
+        self.assertGreater(told["peak_reserved"], 2048 * MIB)
+        self.assertLess(told["peak_reserved"], 2148 * MIB)
+        self.assertGreater(told["peak_committed"], 48 * MIB)
+        self.assertLess(told["peak_committed"], 64 * MIB)
+        self.assertGreaterEqual(told["most_processes"], 3)   # the shell and both ends of the pipe
+        self.assertAlmostEqual(told["seconds"], 0.5, delta=0.4)
+        self.assertEqual(max(s["committed"] for s in told["samples"]) // MIB, told["peak_committed"] // MIB)
+
+    def test_children_and_orphans_count(self):
+        two = report("sh", "-c", f"{HOLD} noreserve:64:32 & {HOLD} noreserve:64:32; wait")
+        self.assertGreater(two["peak_committed"], 64 * MIB)
+        orphan = report("sh", "-c", f"({HOLD} noreserve:64:40 &) ; sleep 0.4")   # its parent has ended
+        self.assertGreater(orphan["peak_committed"], 40 * MIB)
+
+    def test_a_peak_between_samples_is_not_missed(self):
+        flash = "import mmap; m = mmap.mmap(-1, 96 << 20, flags=mmap.MAP_PRIVATE); m.write(b'x' * (96 << 20))"
+        told = report("/usr/bin/python3", "-c", flash, interval="10")
+        self.assertGreater(told["peak_committed"], 96 * MIB)
+
+    def test_a_command_that_is_too_short_has_not_used_nothing(self):
+        for _ in range(5):
+            told = report("true")
+            self.assertNotEqual(told["peak_committed"], 0)
+            self.assertEqual(told["exit_code"], 0)
+
+    def test_signals_reach_the_command(self):
+        with tempfile.NamedTemporaryFile("r") as file:
+            script = f"trap 'echo got > {file.name}; exit 9' TERM; while :; do sleep 0.05; done"
+            wrapper = subprocess.Popen([TAMSTAT, "run", "-q", "--", "bash", "-c", script])
+            time.sleep(0.5)
+            wrapper.send_signal(signal.SIGTERM)
+            self.assertEqual(wrapper.wait(timeout=10), 9)
+            self.assertEqual(file.read(), "got\n")
+
+    def test_the_command_has_the_signals_it_would_have_without(self):
+        mask = "grep SigBlk /proc/self/status"
+        self.assertEqual(run("run", "-q", "--", "sh", "-c", mask).stdout, subprocess.run(["sh", "-c", mask], capture_output=True, check=True).stdout)
+
+    def test_the_report_in_files(self):
+        with tempfile.TemporaryDirectory() as directory:
+            text, svg = Path(directory, "report.txt"), Path(directory, "curve.svg")
+            done = run("run", "-o", text, "--svg", svg, "--", "sh", "-c", f"{HOLD} noreserve:64:8")
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertRegex(text.read_text(), r"(?m)^  committed  peak +\d+\.\d MiB  \S")
+            drawing = xml.dom.minidom.parse(str(svg))
+            self.assertEqual(len(drawing.getElementsByTagName("polygon")), 2)
+        self.assertEqual(run("run", "-o", "/nonexistent/x", "--", "true").returncode, 5)
+
+    def test_a_report_for_people(self):
+        done = run("run", "--format", "plain", "--", "sh", "-c", f"{HOLD} noreserve:64:8")
+        text = done.stderr.decode()
+        self.assertRegex(text, r"\Atamstat: sh: exit 0 after \d\.\d s, at most \d processes at once\n")
+        self.assertTrue(text.isascii())
+        self.assertEqual(len(re.findall(r"peak", text)), 2)
+        self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+
+if __name__ == "__main__":
+    unittest.main()
