@@ -24,8 +24,11 @@ def options(command):
 
 def offered_by_bash(*words):
     """What bash offers where the last word is completed."""
-    script = 'source /dev/stdin; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; _tamstat; printf "%s\\n" "${COMPREPLY[@]}"'
-    return subprocess.run(["bash", "-c", script, "bash", *words], input=tamstat("completion", "bash"), capture_output=True, text=True, check=True).stdout.split()
+    script = """source /dev/stdin; compopt() { :; }
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tamstat; printf "%s\\n" "${COMPREPLY[@]}" """
+    done = subprocess.run(["bash", "-c", script, "bash", *words], input=tamstat("completion", "bash"), capture_output=True,
+                          text=True, check=True)
+    return done.stdout.split()
 
 
 class Bash(unittest.TestCase):

@@ -64,7 +64,8 @@ class Formats(unittest.TestCase):
         self.assertNotEqual(promtool("\n".join(l for l in text.split("\n") if not l.startswith("# HELP"))).returncode, 0)
         self.assertNotEqual(promtool(text + text).returncode, 0)
         open_text = tamstat("export", "--format", "openmetrics")
-        for broken in (open_text.replace("# EOF\n", ""), open_text.replace("# UNIT tamstat_group_memory_bytes bytes", "# UNIT tamstat_group_memory_bytes kib")):
+        unit = "# UNIT tamstat_group_memory_bytes "
+        for broken in (open_text.replace("# EOF\n", ""), open_text.replace(unit + "bytes", unit + "kib")):
             with self.assertRaises(ValueError):
                 samples(broken, openmetrics)
 
@@ -152,7 +153,8 @@ class Textfile(unittest.TestCase):
         self.write()
         self.assertEqual(os.listdir(self.directory.name), ["tamstat.prom"])
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o644)
-        with subprocess.Popen(["sh", "-c", f'for i in 1 2 3 4 5 6 7 8 9 10; do "$TAMSTAT" export --textfile {self.directory.name}; done']) as writer:
+        loop = f'for i in 1 2 3 4 5 6 7 8 9 10; do "$TAMSTAT" export --textfile {self.directory.name}; done'
+        with subprocess.Popen(["sh", "-c", loop]) as writer:
             seen = set()
             while writer.poll() is None:
                 text = self.file.read_text()

@@ -63,9 +63,10 @@ class Schema(unittest.TestCase):
                 tamstat("snapshot", "--detail", "maps", "-o", path)
             with known("tt-new", "noreserve:64:1"):
                 tamstat("snapshot", "--detail", "maps", "-o", snapshots[1])
-            commands = [["ps"], ["ps", "--detail", "rollup"], ["ps", "--detail", "maps", "--cmdline"], ["ps", "--detail", "maps", "--budget", "0.000001"],
-                        ["ps", "--columns", "+growth,+limit,+minflt,+anon,+cgroup,+user"], ["show", pid], ["maps", pid], ["oom"], ["sys"], ["doctor"],
-                        ["demo", "--size", "1MiB"], ["diff", *snapshots]]
+            commands = [["ps"], ["ps", "--detail", "rollup"], ["ps", "--detail", "maps", "--cmdline"],
+                        ["ps", "--detail", "maps", "--budget", "0.000001"],
+                        ["ps", "--columns", "+growth,+limit,+minflt,+anon,+cgroup,+user"], ["show", pid], ["maps", pid], ["oom"],
+                        ["sys"], ["doctor"], ["demo", "--size", "1MiB"], ["diff", *snapshots]]
             documents = [(command, tamstat_json(*command)) for command in commands]
             report = str(Path(directory, "run"))
             tamstat("run", "--json", "-o", report, "--", "true")
@@ -93,8 +94,8 @@ class Schema(unittest.TestCase):
 
     def test_the_judge_judges(self):
         document = tamstat_json("ps")
-        for spoil in (lambda d: d.update(schema="tamstat/2"), lambda d: d["processes"][0].update(reserved=-1), lambda d: d.pop("totals"),
-                      lambda d: d["processes"][0].update(resreved=1), lambda d: d["processes"][0].update(committed="4 KiB")):
+        for spoil in (lambda d: d.update(schema="tamstat/2"), lambda d: d["processes"][0].update(reserved=-1),
+                      lambda d: d.pop("totals"), lambda d: d["processes"][0].update(resreved=1), lambda d: d["processes"][0].update(committed="4 KiB")):
             spoiled = copy.deepcopy(document)
             spoil(spoiled)
             with self.assertRaises(jsonschema.ValidationError):

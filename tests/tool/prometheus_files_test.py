@@ -42,7 +42,8 @@ class Rules(unittest.TestCase):
 
     def test_a_rule_that_is_turned_round_is_noticed(self):
         rules = (self.place / "tamstat.rules.yml").read_text()
-        for right, wrong in (("< 0.05", "> 0.05"), ("> on (job", "< on (job"), ("> 0.9", "> 0.96"), ("for: 1h", "for: 10m"), ("> 16 *", "> 0 *")):
+        changes = {"< 0.05": "> 0.05", "> on (job": "< on (job", "> 0.9": "> 0.96", "for: 1h": "for: 10m", "> 16 *": "> 0 *"}
+        for right, wrong in changes.items():
             self.assertEqual(rules.count(right), 1)
             (self.place / "tamstat.rules.yml").write_text(rules.replace(right, wrong))
             self.assertNotEqual(judged("promtool", "test", "rules", RULES_TEST.name, cwd=self.place)[0], 0, wrong)
@@ -72,7 +73,8 @@ class Units(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             for name in ("tamstat.service", "tamstat.timer"):
                 Path(directory, name).write_text((FILES / name).read_text().replace("/usr/bin/tamstat", TAMSTAT))
-            status, text = judged("systemd-analyze", "verify", "--man=no", *(f"{directory}/{name}" for name in ("tamstat.service", "tamstat.timer")))
+            status, text = judged("systemd-analyze", "verify", "--man=no", f"{directory}/tamstat.service",
+                                  f"{directory}/tamstat.timer")
         ours = [line for line in text.splitlines() if "tamstat" in line]
         self.assertEqual((status, ours), (0, []), text)
 
@@ -89,8 +91,8 @@ class NodeExporter(unittest.TestCase):
             self.skipTest("SKIPPED: prometheus-node-exporter is not installed")
         with tempfile.TemporaryDirectory() as directory:
             tamstat("export", "--textfile", directory)
-            command = ["prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile", f"--collector.textfile.directory={directory}",
-                       "--web.listen-address=127.0.0.1:0"]
+            command = ["prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile",
+                       f"--collector.textfile.directory={directory}", "--web.listen-address=127.0.0.1:0"]
             with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as exporter:
                 try:
                     address = next(found[1] for line in exporter.stderr if (found := re.search(r"address=(127\.0\.0\.1:\d+)", line)))
