@@ -36,7 +36,7 @@ public:
         end_ = std::max(end_, mapping.end);
         auto& size = piece.after ? change_.size.after : change_.size.before;
         auto& resident = piece.after ? change_.resident.after : change_.resident.before;
-        size = *size + size_of(mapping);   // disjoint parts of one address space: no overflow
+        size = size.value_or(0) + size_of(mapping);   // disjoint parts of one address space: no overflow
         if (resident && mapping.resident) resident = *resident + std::min(*mapping.resident, size_of(mapping));
         else resident.reset();
         if (change_.kind.empty() || piece.after) change_.kind = mapping.kind;
@@ -44,7 +44,8 @@ public:
     }
 
     [[nodiscard]] MappingChange finish() && {
-        change_.fate = !is_before_ ? Fate::began : !is_after_ ? Fate::ended : Fate::stayed;
+        if (!is_before_) change_.fate = Fate::began;
+        if (!is_after_) change_.fate = Fate::ended;
         return std::move(change_);
     }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // tamstat completion: what makes a shell complete the commands and options, written from their definition.
 #include <algorithm>     // std::ranges::any_of, std::ranges::find
+#include <array>         // std::array
 #include <cstdio>        // std::fputs
 #include <string>        // std::string
 #include <string_view>   // std::string_view
-#include <utility>       // std::move
+#include <utility>       // std::move, std::pair
 #include <vector>        // std::vector
 
 #include <CLI/CLI.hpp>
@@ -92,15 +93,14 @@ std::vector<CompletedOption> CommandLine::options_of(const CompletedCommand& com
 }
 
 int run_completion(const Options& options) {
-    const auto line = command_line();
-    const auto& shell = options.topic;
-    if (shell != "bash" && shell != "zsh" && shell != "fish")
-        throw Failure(exit_usage, "completion: bash, zsh or fish, not '" + shell + "'");
-    const auto text = shell == "bash"  ? bash_completion(line)
-                      : shell == "zsh" ? zsh_completion(line)
-                                       : fish_completion(line);
-    std::fputs(text.c_str(), stdout);
-    return exit_ok;
+    constexpr std::array<std::pair<std::string_view, std::string (*)(const CommandLine&)>, 3> shells{
+        {{"bash", bash_completion}, {"zsh", zsh_completion}, {"fish", fish_completion}}};
+    for (const auto& [shell, script] : shells) {
+        if (shell != options.topic) continue;
+        std::fputs(script(command_line()).c_str(), stdout);
+        return exit_ok;
+    }
+    throw Failure(exit_usage, "completion: bash, zsh or fish, not '" + options.topic + "'");
 }
 
 }   // namespace tamstat

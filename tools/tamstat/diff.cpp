@@ -63,7 +63,8 @@ Changes shown(const Changes& all, const Options& options) {
 
 std::string signed_bytes(std::int64_t change, Units units) {
     const auto magnitude = change < 0 ? 0 - static_cast<std::uint64_t>(change) : static_cast<std::uint64_t>(change);
-    return (change < 0 ? "-" : change > 0 ? "+" : "") + format_bytes(magnitude, units);
+    const char* const sign = change > 0 ? "+" : "-";
+    return change == 0 ? "0" : sign + format_bytes(magnitude, units);
 }
 
 template<class Row> Cell cell_of(const DiffColumn<Row>& column, const Row& row, const Options& options) {
@@ -102,12 +103,12 @@ std::string footer(const Changes& all, const Snapshot& before, const Snapshot& a
     std::uint64_t earlier = 0, later = 0;
     for (const auto& change : all) {
         if (!committed(change).delta()) continue;
-        earlier = tamalloc::detail::saturating_sum(earlier, *committed(change).before);
-        later = tamalloc::detail::saturating_sum(later, *committed(change).after);
+        earlier = tamalloc::detail::saturating_sum(earlier, committed(change).before.value_or(0));
+        later = tamalloc::detail::saturating_sum(later, committed(change).after.value_or(0));
     }
     return fmt::format("{} to {}: {} new, {} gone, {} unchanged, committed {}\n", before.time, after.time,
                        count(Fate::began), count(Fate::ended), std::ranges::count_if(all, std::not_fn(has_changed)),
-                       signed_bytes(*Change{earlier, later}.delta(), units));
+                       signed_bytes(Change{earlier, later}.delta().value_or(0), units));
 }
 
 void print_tables(const Changes& changes, const Options& options) {

@@ -91,7 +91,7 @@ Snapshot::Identity identity(const Json& json) {
 }
 
 Snapshot snapshot_from(const Json& json) {
-    if (!json.is_object() || member(json, "schema") != "tamstat/1") throw Malformed("\"schema\" is not \"tamstat/1\"");
+    if (!json.is_object() || member(json, "schema") != "tamstat/1") throw Malformed(R"("schema" is not "tamstat/1")");
     Snapshot snapshot{text(json, "time"), {}};
     for (const auto& process : list(json, "processes")) {
         const auto id = identity(process);
