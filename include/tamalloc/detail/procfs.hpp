@@ -87,7 +87,7 @@ public:
             if (!wrong) found.emplace(std::move(directory));
             return wrong;
         });
-        if (error) return unexpected<std::error_code>(error);
+        if (!found) return unexpected<std::error_code>(error);
         return std::move(*found);
     }
 
@@ -158,7 +158,8 @@ private:
 
     template<class Read> [[nodiscard]] std::error_code try_directory(pid_t pid, Read& read) const {
         // O_PATH: serves only to open others.
-        Descriptor directory(root_.get(), pid == 0 ? "self" : name_of(pid).data(), O_PATH | O_DIRECTORY);
+        Descriptor directory(   // NOLINT(misc-const-correctness): directory_of takes it away
+            root_.get(), pid == 0 ? "self" : name_of(pid).data(), O_PATH | O_DIRECTORY);
         if (directory.error() == 0) return process_error(read(directory));
         // Without a procfs nobody knows whether there is such a process.
         if (directory.error() == ENOENT)

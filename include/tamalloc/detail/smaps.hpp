@@ -47,8 +47,9 @@ namespace tamalloc::inline TAMALLOC_ABI::detail {
 }
 
 [[nodiscard]] inline bool take_address(std::string_view& text, char end, std::uint64_t& address) noexcept {
-    const char* const last = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), last, address, 16);
+    const char* const first = text.data();
+    const char* const last = first + text.size();
+    const auto [stop, error] = std::from_chars(first, last, address, 16);
     if (error != std::errc{} || stop == last || *stop != end) return false;
     text = {stop + 1, static_cast<std::size_t>(last - stop - 1)};
     return true;
@@ -168,7 +169,7 @@ private:
         bool found = false;
         const Descriptor all(directory_.get(), "task", O_DIRECTORY);
         if (all.error() != 0) return false;
-        (void)for_each_id(all.get(), [&](pid_t id) {
+        const auto error = for_each_id(all.get(), [&](pid_t id) {
             const Descriptor thread(all.get(), name_of(id).data(), O_PATH | O_DIRECTORY);
             if (thread.error() != 0) return true;
             auto reader = std::make_unique<SmapsReader>(Descriptor(thread.get(), "smaps", 0));
@@ -176,7 +177,7 @@ private:
             if (found) reader_ = std::move(reader);
             return !found;
         });
-        return found;
+        return found && !error;
     }
 
     const Descriptor& directory_;
