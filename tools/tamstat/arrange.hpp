@@ -8,7 +8,7 @@
 //     template<class Row, class Column> void arrange_rows(std::vector<Row>&, std::span<const Column>, const Options&, usual);
 //   }
 #pragma once
-#include <algorithm>     // std::ranges::find
+#include <algorithm>     // std::min, std::ranges::find
 #include <cstddef>       // std::size_t
 #include <limits>        // std::numeric_limits
 #include <optional>      // std::optional
@@ -110,7 +110,8 @@ void arrange_rows(std::vector<Row>& rows, std::span<const Column> columns, const
         }
         return false;
     };
-    const auto limit = options.limit.value_or(std::numeric_limits<std::ptrdiff_t>::max());
+    constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
+    const auto limit = std::min<std::size_t>(options.limit.value_or(most), most);
     rows |= ranges::actions::remove_if(fails) | ranges::actions::stable_sort(before) |
             ranges::actions::take(static_cast<std::ptrdiff_t>(limit));
 }

@@ -3,24 +3,22 @@
 
 #include <algorithm>      // std::ranges::sort, std::ranges::unique
 #include <cerrno>         // EACCES, EMFILE, ENFILE, ENOMEM, EPERM
-#include <charconv>       // std::from_chars
-#include <memory>         // std::shared_ptr
 #include <optional>       // std::optional
 #include <system_error>   // std::error_code
 #include <thread>         // std::this_thread
 
-#include <pwd.h>           // getpwnam
 #include <sys/utsname.h>   // uname
 
 #include <fmt/format.h>
 #include <range/v3/algorithm/all_of.hpp>
 
 #include "arrange.hpp"              // arrange_rows, filter_for, sort_column
+#include "choice.hpp"               // Choice
 #include "details.hpp"              // Deadline, read_details
 #include "exit_code.hpp"            // Failure, complain
-#include "machine.hpp"              // first_line, meminfo
+#include "machine.hpp"              // first_line
+#include "module.hpp"               // has_module, read_module
 #include "progress.hpp"             // Progress
-#include "regex.hpp"                // Regex
 #include "tamalloc/discovery.hpp"   // statistics_calls
 #include "tamalloc/stats.hpp"       // process_stats, processes
 
@@ -32,46 +30,10 @@ using tamalloc::errc;
 using tamalloc::ProcessStats;
 using tamalloc::StatsField;
 
-uid_t uid_of(const std::string& user) {
-    uid_t uid = 0;
-    const auto [stop, error] = std::from_chars(user.data(), user.data() + user.size(), uid);
-    if (error == std::errc{} && stop == user.data() + user.size()) return uid;
-    const auto* const entry = ::getpwnam(user.c_str());
-    if (entry == nullptr) throw Failure(exit_usage, fmt::format("--user: there is no user \"{}\"", user));
-    return entry->pw_uid;
-}
-
-/// --user, --comm and --cgroup.
-class Choice {
-public:
-    explicit Choice(const Options& options) : cgroup_(options.cgroup) {
-        if (!options.user.empty()) uid_ = uid_of(options.user);
-        if (options.comm.empty()) return;
-        std::string error;
-        comm_ = Regex::compile(options.comm, error);
-        if (comm_ == nullptr) throw Failure(exit_usage, "--comm: " + error);
-    }
-
-    [[nodiscard]] bool takes(const ProcessRow& row) const {
-        if (uid_ && (!row.uid || *row.uid != *uid_)) return false;
-        return comm_ == nullptr || (row.comm && comm_->found_in(*row.comm));
-    }
-    // Itself or one within.
-    [[nodiscard]] bool takes_cgroup(const ProcessRow& row) const {
-        if (cgroup_.empty()) return true;
-        return row.cgroup && (*row.cgroup == cgroup_ || cgroup_ == "/" || row.cgroup->starts_with(cgroup_ + "/"));
-    }
-
-private:
-    std::optional<uid_t> uid_;
-    std::shared_ptr<const Regex> comm_;
-    std::string cgroup_;
-};
-
-ProcessRow row_of(const ProcessStats& stats) {
+ProcessRow row_of(const ProcessStats& stats, StatsField asked) {
     const auto filled = [&](StatsField group, auto value) -> Reading<decltype(value)> {
         if (detail::wants(stats.filled, group)) return value;
-        return Unread{ENODATA};   // a sandbox's /proc tells less
+        return Unread{detail::wants(asked, group) ? ENODATA : 0};   // a sandbox's /proc tells less
     };
     ProcessRow row;
     row.pid = stats.pid;
@@ -104,18 +66,21 @@ ProcessRow row_without(pid_t pid, Unread why) {
                   fmt::format("{}: {}", what, error.message()));
 }
 
-bool wants_calls(const Options& options) {
+tamalloc::Provenance source_of(const Options& options) {
+    using tamalloc::Provenance;
     const auto calls = detail::statistics_calls();
     switch (options.source) {
-    case Source::procfs: return false;
-    case Source::automatic: return calls.usable() && options.procfs == "/proc";
+    case Source::automatic:
+        return calls.usable() && options.procfs == "/proc" ? Provenance::kernel : Provenance::procfs;
+    case Source::procfs: break;
     case Source::syscall:
-        if (!calls.usable())
-            throw Failure(exit_unsupported, fmt::format("--source syscall: {}", detail::reason_of(calls)));
-        return true;
-    case Source::module: break;
+        if (calls.usable()) return Provenance::kernel;
+        throw Failure(exit_unsupported, fmt::format("--source syscall: {}", detail::reason_of(calls)));
+    case Source::module:
+        if (has_module(options.procfs)) return Provenance::module;
+        throw Failure(exit_unsupported, "--source module: it is not loaded");
     }
-    throw Failure(exit_unsupported, "--source module: this kernel has no module that tells statistics");
+    return Provenance::procfs;
 }
 
 // Of a listing of all processes, where nobody said otherwise.
@@ -134,15 +99,15 @@ bool is_denied(Unread why) { return why.error == EACCES || why.error == EPERM; }
 class Collector {
 public:
     Collector(const Options& options, Need need)
-        : options_(options), need_(need), choice_(options), calls_(wants_calls(options)),
-          procfs_(open(options.procfs)) {
+        : options_(options), need_(need), choice_(options), procfs_(open(options.procfs)) {
         if (has(need, Need::oom)) fields_ = fields_ | StatsField::oom;
-        collection_.from = calls_ ? tamalloc::Provenance::kernel : tamalloc::Provenance::procfs;
+        collection_.from = source_of(options);
     }
 
     Collection collect() && {
-        if (!options_.pids.empty()) read_asked();
-        else if (calls_) read_all_by_calls();
+        if (collection_.from == tamalloc::Provenance::module) read_by_module();
+        else if (!options_.pids.empty()) read_asked();
+        else if (collection_.from == tamalloc::Provenance::kernel) read_all_by_calls();
         else read_all();
         supplement();
         return std::move(collection_);
@@ -155,11 +120,15 @@ private:
         return std::move(*procfs);
     }
 
-    void read_asked() {
+    [[nodiscard]] std::vector<pid_t> asked() const {
         auto pids = options_.pids;
         std::ranges::sort(pids);
         pids.erase(std::ranges::unique(pids).begin(), pids.end());
-        for (const auto pid : pids) {
+        return pids;
+    }
+
+    void read_asked() {
+        for (const auto pid : asked()) {
             const auto stats = read(pid);
             if (stats || !is_absent(stats.error())) add(pid, stats);
             else
@@ -191,12 +160,25 @@ private:
         if (view->error()) fail("tamstat_list", view->error());
     }
 
+    void read_by_module() {
+        auto all = read_module(options_.procfs);
+        if (options_.pids.empty()) {
+            for (auto& row : all) add(std::move(row));
+            return;
+        }
+        for (const auto pid : asked()) {
+            const auto row = std::ranges::find(all, pid, &ProcessRow::pid);
+            if (row == all.end()) collection_.missing.push_back(pid);
+            else add(std::move(*row));
+        }
+    }
+
     static bool is_absent(std::error_code error) {
         return error == errc::no_such_process || error == errc::kernel_thread;
     }
 
-    tamalloc::result<ProcessStats> read(pid_t pid) const {
-        if (calls_) return tamalloc::process_stats(pid, fields_);
+    [[nodiscard]] tamalloc::result<ProcessStats> read(pid_t pid) const {
+        if (collection_.from == tamalloc::Provenance::kernel) return tamalloc::process_stats(pid, fields_);
         auto stats = procfs_.process_stats(pid, fields_);
         // It may be the scores only that cannot be read.
         if (!stats && detail::wants(fields_, StatsField::oom) && !is_absent(stats.error()))
@@ -211,7 +193,7 @@ private:
                 fail(fmt::format("{}/{}", options_.procfs, pid), stats.error());
             add(row_without(pid, why));
         } else {
-            add(row_of(*stats));
+            add(row_of(*stats, fields_));
         }
     }
 
@@ -248,7 +230,6 @@ private:
     const Options& options_;
     Need need_;
     Choice choice_;
-    bool calls_;
     detail::Procfs procfs_;
     StatsField fields_ = without_scores;
     Collection collection_;
@@ -299,29 +280,6 @@ Need needs(const Options& options, std::span<const Column* const> columns) {
 
 void arrange(std::vector<ProcessRow>& rows, const Options& options, std::span<const SortKey> usual) {
     arrange_rows(rows, all_columns(), options, usual);
-}
-
-Totals totals_of(std::span<const ProcessRow> rows) {
-    Totals totals;
-    const auto add = [&totals](std::uint64_t& sum, const ProcessRow::Bytes& value) {
-        sum = detail::saturating_sum(sum, value.value_or(0));
-        totals.saturated = totals.saturated || sum == ~std::uint64_t{0};
-    };
-    std::uint64_t charged = 0;
-    for (const auto& row : rows) {
-        ++totals.processes;
-        add(totals.reserved, row.reserved);
-        add(totals.committed, row.committed);
-        add(charged, row.accounted);
-        totals.unreadable += row.first_error() != 0 ? 1 : 0;
-        totals.cut += row.cut() ? 1 : 0;
-        if (row.accounted) totals.charged = charged;
-    }
-    return totals;
-}
-
-CommitCharge commit_charge(const Options& options) {
-    return {.charged = meminfo(options.procfs, "Committed_AS:"), .limit = meminfo(options.procfs, "CommitLimit:")};
 }
 
 int verdict(const Collection& collection) {

@@ -3,18 +3,15 @@
 // Reads processes into rows, and puts the rows in order.
 //
 //   namespace tamstat {
-//     struct Collection;  struct Totals;
+//     struct Collection;
 //     Collection collect(const Options&, Need);
 //     void add_growth(std::vector<ProcessRow>& now, std::span<const ProcessRow> before, double seconds);
 //     Need needs(const Options&, std::span<const Column* const>);
 //     void arrange(std::vector<ProcessRow>&, const Options&, std::span<const SortKey> usual = {});
-//     Totals totals_of(std::span<const ProcessRow>);
-//     CommitCharge commit_charge(const Options&);
 //     int verdict(const Collection&);
 //   }
 #pragma once
 #include <cstddef>   // std::size_t
-#include <cstdint>   // std::uint64_t
 #include <span>      // std::span
 #include <string>    // std::string
 #include <vector>    // std::vector
@@ -22,8 +19,8 @@
 #include "columns.hpp"                  // Need
 #include "options.hpp"                  // Options
 #include "process_row.hpp"              // ProcessRow
-#include "tamalloc/stats/records.hpp"   // Provenance, SystemTotals
-#include "value.hpp"                    // Reading
+#include "tamalloc/stats/records.hpp"   // Provenance
+#include "totals.hpp"                   // Totals, for those who print a collection
 
 namespace tamstat {
 
@@ -35,20 +32,6 @@ struct Collection {
     std::size_t exited = 0;              // ended while they were read
     tamalloc::Provenance from = tamalloc::Provenance::procfs;
     std::string kernel;   // its release
-};
-
-struct Totals {
-    std::size_t processes = 0;
-    std::uint64_t reserved = 0, committed = 0;
-    Reading<std::uint64_t> charged;   // the part of Committed_AS that these processes' mappings make: --detail maps
-    std::size_t unreadable = 0;       // with something that could not be read
-    std::size_t cut = 0;              // by the budget
-    bool saturated = false;           // the sum of reserved, which others may make any number, does not fit
-};
-
-/// What the whole machine has promised, and how much it will.
-struct CommitCharge {
-    Reading<std::uint64_t> charged, limit;   // Committed_AS, CommitLimit
 };
 
 /// \returns the processes that --user, --cgroup, --comm and the PIDs choose, read as --detail, --budget, --source and
@@ -67,10 +50,6 @@ void add_growth(std::span<ProcessRow> now, std::span<const ProcessRow> before, d
 /// \effects leaves the rows that --filter lets through, sorted by --sort (else by `usual`), the first --limit of them
 /// \throws Failure exit_usage: a filter or a sort key that is wrong
 void arrange(std::vector<ProcessRow>& rows, const Options& options, std::span<const SortKey> usual = {});
-
-[[nodiscard]] Totals totals_of(std::span<const ProcessRow> rows);
-
-[[nodiscard]] CommitCharge commit_charge(const Options& options);
 
 /// \effects complains about each PID that is missing
 /// \returns the exit code: exit_failed where a PID is missing, exit_denied where nothing that was asked for could be read

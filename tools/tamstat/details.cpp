@@ -104,8 +104,10 @@ void set_rollup(ProcessRow& row, Unread why) { row.pss = row.uss = row.huge = wh
 void read_rollup(ProcessRow& row, const Descriptor& directory) {
     tamalloc::ProcessDetail d;
     d.base.pid = row.pid;
-    if (const auto error = detail::ProcessFiles(directory.get(), {}).read_detail(d))
-        return set_rollup(row, unread(error));
+    if (const auto error = detail::ProcessFiles(directory.get(), {}).read_detail(d)) {
+        set_rollup(row, unread(error));
+        return;
+    }
     row.pss = d.pss;
     row.uss = d.private_clean + d.private_dirty;
     row.huge = d.anon_huge;
@@ -149,9 +151,15 @@ void read_maps(ProcessRow& row, const Descriptor& directory, const Deadline& dea
     MapSums sums;
     for (const auto& mapping : view) {
         sums.add(mapping);
-        if (sums.count % 64 == 0 && deadline.passed()) return set_maps(row, Unread{budget_spent});
+        if (sums.count % 64 == 0 && deadline.passed()) {
+            set_maps(row, Unread{budget_spent});
+            return;
+        }
     }
-    if (view.error()) return set_maps(row, unread(view.error()));
+    if (view.error()) {
+        set_maps(row, unread(view.error()));
+        return;
+    }
     set_maps(row, sums);
     const auto zero = sums.count == 0 ? tamalloc::result<std::uint64_t>(0) : view.zero_mapped(sums.first, sums.last);
     if (zero) row.zero = *zero;

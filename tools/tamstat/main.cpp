@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
     try {
         return flushed(run(argc, argv));
     } catch (const Failure& failure) {
-        flushed(exit_ok);
+        if (flushed(exit_ok) != exit_ok) return exit_io;   // which may be what has failed
         complain(failure.what());
         return failure.code();
     } catch (const std::exception& error) {

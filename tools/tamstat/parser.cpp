@@ -127,7 +127,7 @@ void define_selection(CLI::App& app, Options& o) {
         app, "--sort", "COLUMN,...", [&o](const std::string& text) { return read_sort(text, o.sort); },
         "by these columns; -COLUMN: largest first")
         ->group(group);
-    app.add_option("-n,--limit", o.limit, "the first N")->type_name("N")->group(group);
+    app.add_option("-n,--limit", o.limit, "the first N")->type_name("N")->check(CLI::NonNegativeNumber)->group(group);
     app.add_option("-f,--filter", o.filter, "such as: reserved>1GiB and fill<5% and comm~'node|java'")
         ->type_name("EXPR")
         ->group(group);
@@ -259,7 +259,9 @@ void define_records(CLI::App& app, Options& o) {
         ->check(CLI::IsMember({"prometheus", "openmetrics"}));
     exporter->add_option("--textfile", o.textfile, "write DIR/tamstat.prom, for node_exporter")->type_name("DIR");
     exporter->add_option("--by", o.by, "what a group is")->check(CLI::IsMember({"comm", "cgroup", "pid"}));
-    exporter->add_option("--top", o.top, "the N largest groups, the rest as one")->type_name("N");
+    exporter->add_option("--top", o.top, "the N largest groups, the rest as one")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
 }
 
 void define_help(CLI::App& app, Options& o) {

@@ -81,6 +81,12 @@ std::string mappings_remark(const ProcessRow& row, const Options& options) {
     return text;
 }
 
+std::string oom_remark(const ProcessRow& row, const Sheet& sheet) {
+    const auto adjusted = fmt::format("adjusted by {}", sheet.text("adj"));
+    if (row.oom_score && !row.oom_share()) return adjusted + ", is never killed";
+    return fmt::format("{}, stands for {} thousandths of RAM and swap", adjusted, sheet.text("oomshare"));
+}
+
 Sheet sheet_of(const ProcessRow& row, const Options& options) {
     Sheet sheet(row, options);
     sheet.line("reserved", "reserved", fmt::format("at most {}", sheet.text("peak_reserved")));
@@ -103,9 +109,7 @@ Sheet sheet_of(const ProcessRow& row, const Options& options) {
     sheet.line("page tables", "pte");
     sheet.line("mappings", "vmas", mappings_remark(row, options));
     sheet.line("page faults", "minflt", fmt::format("and {} that read a disk", sheet.text("majflt")));
-    sheet.line(
-        "OOM score", "oom",
-        fmt::format("adjusted by {}, {} thousandths of RAM and swap", sheet.text("adj"), sheet.text("oomshare")));
+    sheet.line("OOM score", "oom", oom_remark(row, sheet));
     sheet.line("limit", "limit",
                fmt::format("memory.max {}, RLIMIT_AS {}", limit_text(row.memory_limit, options),
                            limit_text(row.address_limit, options)));

@@ -45,8 +45,8 @@ public:
 
     explicit operator bool() const noexcept { return value_.has_value(); }
     /// \requires there is a value
-    const T& operator*() const noexcept { return *value_; }
-    const T* operator->() const noexcept { return &*value_; }
+    const T& operator*() const noexcept { return *value_; }     // NOLINT(bugprone-unchecked-optional-access)
+    const T* operator->() const noexcept { return &*value_; }   // NOLINT(bugprone-unchecked-optional-access)
     /// \requires there is none
     [[nodiscard]] Unread why() const noexcept { return why_; }
     [[nodiscard]] T value_or(T otherwise) const { return value_.value_or(std::move(otherwise)); }
