@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs the unit tests and the fuzzer of reuse under the patched kernel, in QEMU, over its system calls and over mmap; there
 # is swap space on zram. Usage: guest.sh FOLDER VERSION
-# FOLDER has the static builds of tamalloc_tests and recycling_fuzz; VERSION is that of kernel/qemu/tamk.
+# FOLDER has the static builds of tamalloc_tests, recycling_fuzz and tamstat_tests; VERSION is that of kernel/qemu/tamk.
 set -euo pipefail
 programs=${1:?Usage: guest.sh FOLDER VERSION}
 version=${2:?Usage: guest.sh FOLDER VERSION}
@@ -36,6 +36,10 @@ for backend in syscall mmap; do
     if [[ $backend == syscall ]] && grep -q 'no tamalloc system calls' "$log"; then
         echo "the library does not find the system calls"
         exit 1
+    fi
+    if [[ $backend == syscall ]]; then
+        run "$backend" tamstat_tests --no-colors "--test-case=*the same rows*"
+        grep -E 'test cases: +[1-9]' "$log"
     fi
     run "$backend" recycling_fuzz --steps 1000 --seed 1
     cat "$log"

@@ -13,20 +13,20 @@
 #include <string_view>   // std::string_view
 #include <vector>        // std::vector
 
-#include "columns.hpp"        // all_columns
-#include "exit_code.hpp"      // Failure
-#include "fake_proc.hpp"      // FakeProc
-#include "json.hpp"           // Json, dump, to_json
-#include "rows.hpp"           // summary, table_of
+#include "columns.hpp"             // all_columns
+#include "exit_code.hpp"           // Failure
+#include "fake_proc.hpp"           // FakeProc
+#include "json.hpp"                // Json, dump, to_json
+#include "rows.hpp"                // summary, table_of
 #include "tamalloc/mappings.hpp"   // mappings
 
 namespace {
 
 using namespace tamstat;
 
-constexpr std::array<const char*, 11> files{"1/status", "1/stat",    "1/oom_score", "1/oom_score_adj", "1/smaps",
-                                            "1/smaps_rollup", "1/cgroup", "1/limits",    "1/cmdline",       "meminfo",
-                                            "sys/kernel/osrelease"};
+constexpr std::array<const char*, 11> files{
+    "1/status", "1/stat",    "1/oom_score", "1/oom_score_adj",     "1/smaps", "1/smaps_rollup", "1/cgroup",
+    "1/limits", "1/cmdline", "meminfo",     "sys/kernel/osrelease"};
 
 void require(bool condition) {
     if (!condition) std::abort();
