@@ -12,12 +12,13 @@
 #include "commands.hpp"            // run_snapshot
 #include "exit_code.hpp"           // Failure
 #include "json.hpp"                // document, dump, to_json
+#include "progress.hpp"            // Progress
 #include "tamalloc/mappings.hpp"   // mappings
 
 namespace tamstat {
 namespace {
 
-// Walks over the pages a second time, as the rows have no room for them.
+// Walks over the pages a second time, as the rows have no room for them: what the budget allowed once.
 std::error_code read_mappings(const ProcessRow& row, const Options& options, Json& list) {
     const auto view = tamalloc::mappings(row.pid, options.procfs.c_str());
     if (!view) return view.error();
@@ -27,19 +28,21 @@ std::error_code read_mappings(const ProcessRow& row, const Options& options, Jso
 
 void add_mappings(const ProcessRow& row, const Options& options, Json& process) {
     Json list = Json::array();
-    const auto error = row.cut() ? std::error_code() : read_mappings(row, options, list);
-    if (!error && !row.cut()) {
+    const auto error = row.cut() ? Unread{budget_spent} : unread(read_mappings(row, options, list));
+    if (error.error == 0) {
         process["mappings"] = std::move(list);
-        return;
+    } else {
+        process["mappings"] = nullptr;
+        process["mappings_error"] = error_name(error.error);
     }
-    process["mappings"] = nullptr;
-    process["mappings_error"] = error_name(row.cut() ? budget_spent : unread(error).error);
 }
 
 Json snapshot(const Options& options, const Collection& collection) {
     Json result = document("snapshot", collection, totals_of(collection.rows), options);
     Json& processes = result["processes"] = Json::array();
+    Progress progress("reading mappings", collection.rows.size());
     for (const auto& row : collection.rows) {
+        progress.at(processes.size());
         processes.push_back(to_json(row));
         if (options.detail == Detail::maps) add_mappings(row, options, processes.back());
     }
