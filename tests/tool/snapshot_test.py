@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tool import MIB, TAMSTAT, grow, known, run, tamstat, tamstat_json
+from tool import MIB, TAMSTAT, grow, known, run, run_as_nobody, tamstat, tamstat_json
 
 
 class Snapshots(unittest.TestCase):
@@ -118,11 +118,10 @@ class Snapshots(unittest.TestCase):
 
     def test_a_device_that_is_full(self):
         # Not as root, who would lose the device if it were replaced.
-        nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-        done = run("snapshot", "-o", "/dev/full", **nobody)
+        done = run_as_nobody("snapshot", "-o", "/dev/full")
         self.assertEqual(done.returncode, 5)
         self.assertIn(b"/dev/full", done.stderr)
-        self.assertEqual(run("snapshot", "-o", "/dev/null", **nobody).returncode, 0)
+        self.assertEqual(run_as_nobody("snapshot", "-o", "/dev/null").returncode, 0)
 
 
 if __name__ == "__main__":
