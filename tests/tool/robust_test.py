@@ -16,7 +16,7 @@ import fcntl
 import struct
 import termios
 
-from tool import TAMSTAT, known, run, tamstat
+from tool import TAMSTAT, known, run, run_as_nobody, tamstat
 
 
 def on_terminal(*arguments, columns=80, rows=24, **environment):
@@ -134,7 +134,7 @@ class Terminal(unittest.TestCase):
 class Nobody(unittest.TestCase):
     def test_what_may_not_be_read_is_not_0(self):
         with known("tt-of-root", "noreserve:64:1") as process:
-            done = run("ps", "--detail", "maps", user=65534, group=65534, extra_groups=[])
+            done = run_as_nobody("ps", "--detail", "maps")
             text = done.stdout.decode()
             self.assertEqual(done.returncode, 0, done.stderr)
             row = next(line for line in text.splitlines() if "tt-of-root" in line)
@@ -143,7 +143,7 @@ class Nobody(unittest.TestCase):
             self.assertIsNotNone(denied, text)
             self.assertGreaterEqual(int(denied[1]), 1)
             self.assertNotIn("run as root", tamstat("ps", "--detail", "maps"))   # never said to root
-            alone = run("maps", process.pid, user=65534, group=65534, extra_groups=[])
+            alone = run_as_nobody("maps", process.pid)
             self.assertEqual((alone.returncode, alone.stdout), (3, b""))
             self.assertIn(b"Permission denied", alone.stderr)
 

@@ -202,6 +202,7 @@ class Blocks(unittest.TestCase):
             self.assertEqual(len(re.findall(r"(?m)^ *PID +COMM", text)), 3)
             self.assertEqual(len(re.findall(r"tt-batch", text)), 3)
             self.assertNotIn("\x1b", text)
+            self.assertNotIn("not be read", text)   # what nobody asked for is not missing
 
     def test_a_dumb_terminal_gets_blocks(self):
         done = subprocess.run(["script", "-qec", f"{TAMSTAT} top -d 0.1 -n 2", "/dev/null"], stdin=subprocess.DEVNULL, capture_output=True, text=True,

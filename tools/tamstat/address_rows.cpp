@@ -47,8 +47,8 @@ void add(Fill& cell, const Mapping& mapping, double share) {
     const bool file = mapping.kind == MappingKind::file;
     (file ? cell.file : cell.memory) += share * resident;
     cell.swapped += share * swapped;
-    auto& rest = mapping.kind == MappingKind::none ? cell.inaccessible : file ? cell.untouched_file : cell.untouched;
-    rest += share * (size - resident - swapped);
+    auto& untouched = file ? cell.untouched_file : cell.untouched;
+    (mapping.kind == MappingKind::none ? cell.inaccessible : untouched) += share * (size - resident - swapped);
 }
 
 }   // namespace

@@ -71,9 +71,9 @@ std::string legend(const Glyphs& g, std::size_t width) {
 
 }   // namespace
 
-std::string bar(double share, std::size_t count, bool unicode) {
+std::string bar(double share, std::size_t cells, bool unicode) {
     constexpr std::array eighths{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    const std::size_t steps = unicode ? 8 : 1, all = count * steps;
+    const std::size_t steps = unicode ? 8 : 1, all = cells * steps;
     // Neither empty where there is something nor full where something is missing.
     const auto rounded = static_cast<std::size_t>(std::floor(std::clamp(share, 0.0, 1.0) * static_cast<double>(all)));
     const auto filled = share > 0 && all > 0 ? std::max<std::size_t>(rounded, 1) : 0;
@@ -81,7 +81,7 @@ std::string bar(double share, std::size_t count, bool unicode) {
     for (std::size_t i = 0; i < filled / steps; ++i) text += unicode ? "█" : "#";
     text += eighths.at(filled % steps);
     const auto used = (filled + steps - 1) / steps;
-    return text.append(count - used, unicode ? ' ' : '.');
+    return text.append(cells - used, unicode ? ' ' : '.');
 }
 
 std::string picture(std::span<const tamalloc::Mapping> mappings, const Drawing& drawing) {

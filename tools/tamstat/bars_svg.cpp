@@ -27,18 +27,22 @@ struct Look {
     friend bool operator==(const Look&, const Look&) = default;
 };
 
+std::string_view behind(const Fill& cell) {
+    if (cell.inaccessible > std::max(cell.untouched, cell.untouched_file)) return "inaccessible";
+    return cell.untouched_file > cell.untouched ? "untouched_file" : "untouched";
+}
+
+std::string_view before(const Fill& cell) {
+    if (cell.resident() <= 0) return "swapped";
+    return cell.file > cell.memory ? "file" : "memory";
+}
+
 Look look_of(const Fill& cell) {
-    const bool mostly_inaccessible = cell.inaccessible > std::max(cell.untouched, cell.untouched_file);
-    const auto* const behind = mostly_inaccessible                    ? "inaccessible"
-                               : cell.untouched_file > cell.untouched ? "untouched_file"
-                                                                      : "untouched";
-    const bool resident = cell.resident() > 0;
-    const auto part = resident ? cell.resident() : cell.swapped;
-    if (part <= 0) return {behind, {}, 0};
+    const auto part = cell.resident() > 0 ? cell.resident() : cell.swapped;
+    if (part <= 0) return {behind(cell), {}, 0};
     constexpr int least = 2;   // however little it is, it shows
     const auto height = static_cast<int>(std::lround(strip_height * part / cell.size()));
-    const auto* const before = !resident ? "swapped" : cell.file > cell.memory ? "file" : "memory";
-    return {behind, before, std::clamp(height, least, strip_height)};
+    return {behind(cell), before(cell), std::clamp(height, least, strip_height)};
 }
 
 std::string strip(const AddressRow& row, int y) {

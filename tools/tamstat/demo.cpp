@@ -241,12 +241,17 @@ Json Demonstration::json() const {
     return document;
 }
 
+std::uint64_t bytes_written(const Options& options) {
+    if (options.mode == "write") return options.size;
+    return options.mode == "mixed" ? options.size / 4 : 0;
+}
+
 // To read maps a page table entry for each page, and to write takes the memory: not more than half of what there is.
 void refuse_what_would_hurt(const Options& options) {
     const auto system = tamalloc::system_stats(nullptr);
     if (!system) return;
     constexpr std::uint64_t entry = 8;
-    const auto written = options.mode == "write" ? options.size : options.mode == "mixed" ? options.size / 4 : 0;
+    const auto written = bytes_written(options);
     const auto needed = written + options.size / tamalloc::detail::page_size() * entry;
     if (needed > system->memory.available / 2)
         throw Failure(exit_usage,

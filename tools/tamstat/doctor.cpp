@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tamstat doctor: what this kernel offers, what is used of it, and what is in the way.
 #include <algorithm>      // std::max, std::min
+#include <array>          // std::array
 #include <cerrno>         // errno
 #include <cstdint>        // std::uint64_t, std::uintptr_t
 #include <string>         // std::string
@@ -234,7 +235,8 @@ void print_report(const std::vector<Finding>& findings, const Options& options) 
 }
 
 std::string_view name_of(Status status) {
-    return status == Status::good ? "good" : status == Status::note ? "note" : "warning";
+    constexpr std::array<std::string_view, 3> names{"good", "note", "warning"};
+    return names.at(static_cast<std::size_t>(status));
 }
 
 }   // namespace

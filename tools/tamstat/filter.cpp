@@ -101,7 +101,8 @@ Condition number_condition(std::string column, std::string_view op, double liter
 }
 
 template<class Test> Condition text_condition(std::string column, bool wanted, Test test) {
-    return [=, column = std::move(column)](const Filter::Values& values) -> std::optional<bool> {
+    return [wanted, test = std::move(test),
+            column = std::move(column)](const Filter::Values& values) -> std::optional<bool> {
         const auto value = values(column);
         const auto* const text = std::get_if<std::string>(&value);
         return text != nullptr ? std::optional(test(*text) == wanted) : std::nullopt;
@@ -141,12 +142,13 @@ private:
     Condition factor() {
         skip_blanks();
         if (++depth_ > deepest) fail(position_, "too deep");
-        auto condition = take_word("not") ? negated(factor()) : take('(') ? in_parentheses() : comparison();
+        auto condition = take_word("not") ? negated(factor()) : positive_factor();
         --depth_;
         return condition;
     }
 
-    Condition in_parentheses() {
+    Condition positive_factor() {
+        if (!take('(')) return comparison();
         auto condition = alternatives();
         skip_blanks();
         if (!take(')')) fail(position_, "expected ')'");
@@ -184,7 +186,7 @@ private:
         skip_blanks();
         const auto start = position_;
         const bool quoted = start < text_.size() && (text_[start] == '\'' || text_[start] == '"');
-        std::string literal(take_literal());
+        const std::string literal(take_literal());
         if (literal.empty() && !quoted) fail(start, "expected a text");
         if (!op.ends_with('~'))
             return text_condition(std::move(column), wanted, [=](const std::string& text) { return text == literal; });

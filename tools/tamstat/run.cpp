@@ -54,6 +54,7 @@ struct Command {
 // \effects blocks the signals that are watched, but not in the command
 Command start(std::vector<std::string> words) {
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     const auto watched = watched_signals();

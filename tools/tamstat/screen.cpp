@@ -14,7 +14,7 @@
 #include <termios.h>        // tcgetattr, tcsetattr
 #include <unistd.h>         // close, isatty, read, write
 
-#define NCURSES_NOMACROS 1   // they would take names such as erase and move
+#define NCURSES_NOMACROS 1   // NOLINT(readability-identifier-naming): they would take names such as erase and move
 #include <ncurses.h>
 #include <term.h>   // cursor_normal, exit_ca_mode; and macros such as lines
 
@@ -157,7 +157,7 @@ Screen::~Screen() {
 std::size_t Screen::width() const { return static_cast<std::size_t>(std::max(::getmaxx(stdscr), 1)); }
 std::size_t Screen::height() const { return static_cast<std::size_t>(std::max(::getmaxy(stdscr), 1)); }
 
-void Screen::show(const std::vector<Line>& picture) {
+void Screen::show(const std::vector<Line>& picture) const {
     ::werase(stdscr);
     for (std::size_t y = 0; y < std::min(picture.size(), height()); ++y) {
         std::size_t x = 0;
@@ -196,20 +196,21 @@ Event Screen::take_signal() const {
 
 Event Screen::wait(std::chrono::steady_clock::time_point until) {
     using std::chrono::milliseconds;
-    const int key = ::wgetch(stdscr);
-    if (key == KEY_RESIZE) return {Event::What::redraw};
-    if (key != ERR) return {Event::What::key, key_of(key)};
-    const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()).count();
-    std::array<pollfd, 2> both{{{STDIN_FILENO, POLLIN, 0}, {signals_, POLLIN, 0}}};
-    constexpr long hour = 3'600'000;
-    const int ready = ::poll(both.data(), both.size(), static_cast<int>(std::clamp(left, 0L, hour)));
-    if (ready <= 0) return {};
-    if (both[1].revents != 0) return take_signal();
-    if ((both[0].revents & (POLLHUP | POLLERR)) != 0) {   // the terminal is gone, and nobody said so
-        ::endwin();
-        succumb_to(SIGHUP);
+    while (true) {
+        const int key = ::wgetch(stdscr);
+        if (key == KEY_RESIZE) return {Event::What::redraw};
+        if (key != ERR) return {Event::What::key, key_of(key)};
+        const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()).count();
+        std::array<pollfd, 2> both{{{STDIN_FILENO, POLLIN, 0}, {signals_, POLLIN, 0}}};
+        constexpr long hour = 3'600'000;
+        const int ready = ::poll(both.data(), both.size(), static_cast<int>(std::clamp(left, 0L, hour)));
+        if (ready <= 0) return {};
+        if (both[1].revents != 0) return take_signal();
+        if ((both[0].revents & (POLLHUP | POLLERR)) != 0) {   // the terminal is gone, and nobody said so
+            ::endwin();
+            succumb_to(SIGHUP);
+        }
     }
-    return wait(until);   // there is a key now
 }
 
 }   // namespace tamstat

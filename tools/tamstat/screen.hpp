@@ -42,7 +42,7 @@ public:
     [[nodiscard]] std::size_t height() const;
 
     /// \effects shows the lines, escaped, as many as there is room for, cut at the right
-    void show(const std::vector<Line>& picture);
+    void show(const std::vector<Line>& picture) const;
 
     /// \returns the next key, or that it is time, or that all must be drawn again
     [[nodiscard]] Event wait(std::chrono::steady_clock::time_point until);

@@ -128,7 +128,10 @@ private:
 
 void add_pressure(SystemTable& table, const char* what, const Reading<Pressure>& reading, bool with_full) {
     constexpr double much = 0.1;   // of the time: somebody notices
-    if (!reading) return table.unread(what, "some wait");
+    if (!reading) {
+        table.unread(what, "some wait");
+        return;
+    }
     table.share(what, "some wait", reading->some, reading->some > much);
     if (with_full) table.share(what, "all wait", reading->full, reading->full > much);
 }

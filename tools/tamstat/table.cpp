@@ -68,12 +68,15 @@ bool fit(std::vector<Shown>& columns, std::size_t limit) {
 }
 
 void append(Line& line, const Shown& column, std::size_t row, Style style, Alphabet alphabet) {
+    if (!line.empty()) line.push_back({std::string(gap, ' ')});
     auto text = cut_to(column.width, column.texts[row], alphabet);
-    std::string blanks(column.width - std::min(column.width, display_width(text)), ' ');
-    if (column.align == Align::right) line.push_back({std::move(blanks)});
+    const std::string blanks(column.width - std::min(column.width, display_width(text)), ' ');
+    if (column.align == Align::right) line.push_back({blanks});
     line.push_back({std::move(text), style});
-    if (column.align == Align::left) line.push_back({std::move(blanks)});
+    if (column.align == Align::left) line.push_back({blanks});
 }
+
+const char* ellipsis(Alphabet alphabet) { return alphabet == Alphabet::locale && unicode() ? " …" : " +"; }
 
 std::string csv_field(std::string_view raw) {
     auto text = escaped(raw);
@@ -111,18 +114,16 @@ std::vector<Line> Table::lines(const Layout& layout) const {
     }
     const bool some_left_out = fit(shown, layout.width.value_or(SIZE_MAX));
 
+    const auto style_of = [this](std::size_t row, std::size_t i) {
+        return row > 0 && i < rows_[row - 1].size() ? rows_[row - 1][i].style : Style::none;
+    };
     std::vector<Line> lines;
     for (std::size_t row = first; row <= rows_.size(); ++row) {
-        Line line;
-        for (std::size_t i = 0; i < shown.size(); ++i) {
-            if (shown[i].left_out) continue;
-            if (!line.empty()) line.push_back({std::string(gap, ' ')});
-            const bool has_style = row > 0 && i < rows_[row - 1].size();
-            append(line, shown[i], row, has_style ? rows_[row - 1][i].style : Style::none, layout.alphabet);
-        }
-        if (row == 0 && some_left_out) line.push_back({layout.alphabet == Alphabet::locale && unicode() ? " …" : " +"});
-        lines.push_back(std::move(line));
+        auto& line = lines.emplace_back();
+        for (std::size_t i = 0; i < shown.size(); ++i)
+            if (!shown[i].left_out) append(line, shown[i], row, style_of(row, i), layout.alphabet);
     }
+    if (some_left_out && layout.header) lines.front().push_back({ellipsis(layout.alphabet)});
     return lines;
 }
 

@@ -64,7 +64,10 @@ Table help_table() {
     return table;
 }
 
-std::size_t preset_for(Detail detail) { return detail == Detail::maps ? 1 : detail == Detail::rollup ? 2 : 0; }
+std::size_t preset_for(Detail detail) {
+    const auto found = std::ranges::find(presets, detail, &Preset::detail);
+    return static_cast<std::size_t>(found - presets.begin());
+}
 
 constexpr std::ptrdiff_t far = 1 << 30;   // beyond the end of any list
 
@@ -106,7 +109,7 @@ std::string TopView::title(std::size_t shown) const {
 }
 
 std::string TopView::keys() const {
-    if (prompt_) return "filter: " + *prompt_ + "_";
+    if (typing_) return "filter: " + typed_ + "_";
     if (!message_.empty()) return message_;
     if (!in_list_) return "q, escape: back";
     if (!options_.filter.empty()) return "filter: " + options_.filter;
@@ -151,7 +154,7 @@ void TopView::add_page(std::vector<Line>& lines, std::size_t width, std::size_t 
 }
 
 TopView::Wish TopView::handle(int key) {
-    if (prompt_) return handle_prompt(key);
+    if (typing_) return handle_prompt(key);
     message_.clear();
     switch (key) {
     case Screen::up: move(-1); return Wish::draw;
@@ -177,7 +180,10 @@ TopView::Wish TopView::handle_list(int key) {
     case 's': sort_by_next(1); return Wish::draw;
     case 'S': sort_by_next(-1); return Wish::draw;
     case 'r': reverse(); return Wish::draw;
-    case 'f': prompt_ = options_.filter; return Wish::draw;
+    case 'f':
+        typing_ = true;
+        typed_ = options_.filter;
+        return Wish::draw;
     case 'd': choose_preset(next_detail.at(preset_)); return Wish::sample;
     case 'o': choose_preset(oom_preset); return Wish::sample;
     case '1':
@@ -197,12 +203,12 @@ TopView::Wish TopView::handle_prompt(int key) {
         return Wish::sample;   // its columns may need more to be read
     }
     if (key == Screen::escape) {
-        prompt_.reset();
+        typing_ = false;
         message_.clear();
     } else if (key == Screen::backspace) {
-        if (!prompt_->empty()) prompt_->pop_back();
+        if (!typed_.empty()) typed_.pop_back();
     } else if (key >= ' ' && key < 0x100) {
-        *prompt_ += static_cast<char>(key);
+        typed_ += static_cast<char>(key);
     }
     return Wish::draw;
 }
@@ -210,17 +216,17 @@ TopView::Wish TopView::handle_prompt(int key) {
 // What is wrong with it is told, and the old one stays.
 void TopView::apply_filter() {
     auto other = options_;
-    other.filter = *prompt_;
+    other.filter = typed_;
     try {
         (void)needs(other, columns());
     } catch (const Failure& failure) {
         const std::string_view text = failure.what();
         message_ = text.substr(0, text.find('\n'));
-        prompt_.reset();
+        typing_ = false;
         return;
     }
     options_.filter = std::move(other.filter);
-    prompt_.reset();
+    typing_ = false;
     selected_ = first_ = 0;
 }
 

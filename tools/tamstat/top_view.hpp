@@ -7,7 +7,6 @@
 //   }
 #pragma once
 #include <cstddef>       // std::size_t
-#include <optional>      // std::optional
 #include <span>          // std::span
 #include <string>        // std::string
 #include <string_view>   // std::string_view
@@ -71,8 +70,9 @@ private:
     Table page_{{}};
     std::size_t first_ = 0;                 // that is shown, of rows or of lines
     std::size_t selected_ = 0, room_ = 1;   // of rows; how many fit
-    std::optional<std::string> prompt_;     // the filter, while it is typed
-    std::string message_;                   // what went wrong
+    bool typing_ = false;                   // the filter
+    std::string typed_;
+    std::string message_;   // what went wrong
     bool paused_ = false;
 };
 
