@@ -12,6 +12,9 @@ from pathlib import Path
 from tool import MIB, TAMSTAT, grow, known, run, run_as_nobody, tamstat, tamstat_json
 
 
+OWN = f"s{os.getpid()}-"   # names of processes: another run of this test may be under way
+
+
 class Snapshots(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -19,29 +22,29 @@ class Snapshots(unittest.TestCase):
         self.a, self.b = (str(Path(directory.name, name)) for name in ("a.json", "b.json"))
 
     def snapshot(self, path, *arguments, status=0):
-        return tamstat("snapshot", "--comm", "^tt-", "-o", path, *arguments, status=status)
+        return tamstat("snapshot", "--comm", "^" + OWN, "-o", path, *arguments, status=status)
 
     def test_growth_of_a_process_and_of_its_mapping(self):
-        with known("tt-grows", "noreserve:256:1") as process, known("tt-still", "noreserve:256:1"):
+        with known(OWN + "grows", "noreserve:256:1") as process, known(OWN + "still", "noreserve:256:1"):
             self.snapshot(self.a, "--detail", "maps")
             grow(process)
             self.snapshot(self.b, "--detail", "maps")
         diff = tamstat_json("diff", self.a, self.b)
         changes = {change["comm"]: change for change in diff["changes"]}
-        self.assertEqual(set(changes), {"tt-grows"})
-        grown = changes["tt-grows"]
+        self.assertEqual(set(changes), {OWN + "grows"})
+        grown = changes[OWN + "grows"]
         self.assertEqual((grown["pid"], grown["fate"], grown["reserved"]["change"]), (process.pid, "changed", 0))
         self.assertAlmostEqual(grown["committed"]["change"], 8 * MIB, delta=MIB)
         mapping = max(grown["mappings"], key=lambda m: m["resident"]["change"])
         self.assertEqual((mapping["kind"], mapping["size"]["after"], mapping["resident"]["change"]), ("noreserve", 256 * MIB, 8 * MIB))
 
         text = tamstat("diff", self.a, self.b)
-        self.assertRegex(text, r"(?m)^ *%d +tt-grows +changed .* \+8\.0\d* MiB " % process.pid)
+        self.assertRegex(text, rf"(?m)^ *{process.pid} +{OWN}grows +changed .* \+8\.0\d* MiB ")
         self.assertRegex(text, r"(?m)^.* to .*: 0 new, 0 gone, 1 unchanged, committed \+8\.")
         self.assertRegex(text, r"(?m)^ *%d +changed +[0-9a-f]+ +noreserve +256\.0 MiB +0 .*\+8" % process.pid)
 
     def test_threshold(self):
-        with known("tt-grows", "noreserve:256:1") as process:
+        with known(OWN + "grows", "noreserve:256:1") as process:
             self.snapshot(self.a)
             grow(process)
             self.snapshot(self.b)
@@ -50,44 +53,44 @@ class Snapshots(unittest.TestCase):
         tamstat("diff", self.b, self.a, "--threshold", "1MiB")   # it shrank
 
     def test_who_began_and_who_ended(self):
-        with known("tt-old", "noreserve:64:1") as old:
+        with known(OWN + "old", "noreserve:64:1") as old:
             self.snapshot(self.a)
-        with known("tt-new", "noreserve:64:1") as new:
+        with known(OWN + "new", "noreserve:64:1") as new:
             self.snapshot(self.b)
         fates = {(change["pid"], change["comm"], change["fate"]) for change in tamstat_json("diff", self.a, self.b)["changes"]}
-        self.assertEqual(fates, {(old.pid, "tt-old", "gone"), (new.pid, "tt-new", "new")})
+        self.assertEqual(fates, {(old.pid, OWN + "old", "gone"), (new.pid, OWN + "new", "new")})
 
     def test_a_pid_that_was_used_again_is_two_processes(self):
-        with known("tt-one", "noreserve:64:1"):
+        with known(OWN + "one", "noreserve:64:1"):
             self.snapshot(self.a)
         document = json.loads(Path(self.a).read_text())
-        document["processes"][0].update(start_ns=document["processes"][0]["start_ns"] + 10**9, comm="tt-two")
+        document["processes"][0].update(start_ns=document["processes"][0]["start_ns"] + 10**9, comm=OWN + "two")
         Path(self.b).write_text(json.dumps(document))
         self.assertEqual(sorted(c["fate"] for c in tamstat_json("diff", self.a, self.b)["changes"]), ["gone", "new"])
 
     def test_sort_filter_and_limit_speak_of_changes(self):
-        with known("tt-grows", "noreserve:256:1") as process:
+        with known(OWN + "grows", "noreserve:256:1") as process:
             self.snapshot(self.a)
             grow(process)
-            with known("tt-new", "noreserve:1024:1"):
+            with known(OWN + "new", "noreserve:1024:1"):
                 self.snapshot(self.b)
         names = lambda *arguments: [change["comm"] for change in tamstat_json("diff", self.a, self.b, *arguments)["changes"]]
-        self.assertEqual(names(), ["tt-grows", "tt-new"])
-        self.assertEqual(names("--sort", "-reserved_change"), ["tt-new", "tt-grows"])
-        self.assertEqual(names("--filter", "fate = new"), ["tt-new"])
-        self.assertEqual(names("--filter", "committed_change > 4MiB"), ["tt-grows"])
-        self.assertEqual(names("-n", "1"), ["tt-grows"])
+        self.assertEqual(names(), [OWN + "grows", OWN + "new"])
+        self.assertEqual(names("--sort", "-reserved_change"), [OWN + "new", OWN + "grows"])
+        self.assertEqual(names("--filter", "fate = new"), [OWN + "new"])
+        self.assertEqual(names("--filter", "committed_change > 4MiB"), [OWN + "grows"])
+        self.assertEqual(names("-n", "1"), [OWN + "grows"])
         tamstat("diff", self.a, self.b, "--sort", "nonsense", status=2)
 
     def test_formats(self):
-        with known("tt-new", "noreserve:64:1"):
+        with known(OWN + "new", "noreserve:64:1"):
             self.snapshot(self.a, "--pid-that-is-none", status=2)
             self.snapshot(self.b)
         Path(self.a).write_text(json.dumps({**json.loads(Path(self.b).read_text()), "processes": []}))
         csv = tamstat("diff", self.a, self.b, "--format", "csv").splitlines()
         self.assertTrue(csv[0].startswith("pid,comm,fate,reserved,reserved_change,committed,"), csv)
         self.assertEqual(len(csv), 2)
-        self.assertRegex(csv[1], r"^\d+,tt-new,new,\d{8,},\d{8,},")
+        self.assertRegex(csv[1], rf"^\d+,{OWN}new,new,\d{{8,}},\d{{8,}},")
         lines = tamstat("diff", self.a, self.b, "--json-lines").splitlines()
         self.assertEqual([json.loads(line)["fate"] for line in lines], ["new"])
 
