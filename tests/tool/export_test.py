@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from tool import MIB, known, run, run_as_nobody, tamstat, tamstat_json
 
+OWN = f"e{os.getpid()}-"   # names of processes: another run of this test may be under way
 HOSTILE = b'\x1b[2J"\\\n\xff}'   # as a name: at most 15 bytes
 
 
@@ -72,11 +73,12 @@ class Formats(unittest.TestCase):
 
 class Figures(unittest.TestCase):
     def test_a_group_is_the_sum_of_its_processes(self):
-        with known("tt-sum", "noreserve:512:16", "none:64:0"), known("tt-sum", "charged:128:32"):
+        group = OWN + "sum"
+        with known(group, "noreserve:512:16", "none:64:0"), known(group, "charged:128:32"):
             found = samples(tamstat("export", "--detail", "maps"))
-            of = {kind: memory(found, "tt-sum", kind) for kind in ("reserved", "committed", "noreserve", "prot_none", "charged")}
-            rows = tamstat_json("ps", "--comm", "^tt-sum$", "--detail", "maps")["processes"]
-        self.assertEqual(found["tamstat_group_processes", (("group", "tt-sum"),)], 2)
+            of = {kind: memory(found, group, kind) for kind in ("reserved", "committed", "noreserve", "prot_none", "charged")}
+            rows = tamstat_json("ps", "--comm", f"^{group}$", "--detail", "maps")["processes"]
+        self.assertEqual(found["tamstat_group_processes", (("group", group),)], 2)
         self.assertEqual(of["noreserve"], 512 * MIB)
         self.assertEqual(of["reserved"], sum(row["reserved"] for row in rows))
         self.assertEqual(of["prot_none"], sum(row["kinds"]["none"] for row in rows))
@@ -97,11 +99,11 @@ class Figures(unittest.TestCase):
         self.assertGreater(found["tamstat_system_commit_bytes", (("kind", "charged"),)], 0)
 
     def test_the_rest_is_one_group_and_nothing_is_lost(self):
-        with known("tt-big", f"noreserve:{64 << 20}:1"):
+        with known(OWN + "big", f"noreserve:{80 << 20}:1"):
             text = tamstat("export", "--top", "1")
             everything = tamstat_json("ps")["totals"]["processes"]
         groups = {dict(labels)["group"]: value for (name, labels), value in samples(text).items() if name == "tamstat_group_processes"}
-        self.assertEqual(set(groups), {"tt-big", "(rest)"})
+        self.assertEqual(set(groups), {OWN + "big", "(rest)"})
         self.assertAlmostEqual(sum(groups.values()), everything, delta=5)
 
 

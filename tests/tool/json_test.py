@@ -95,7 +95,8 @@ class Schema(unittest.TestCase):
     def test_the_judge_judges(self):
         document = tamstat_json("ps")
         for spoil in (lambda d: d.update(schema="tamstat/2"), lambda d: d["processes"][0].update(reserved=-1),
-                      lambda d: d.pop("totals"), lambda d: d["processes"][0].update(resreved=1), lambda d: d["processes"][0].update(committed="4 KiB")):
+                      lambda d: d.pop("totals"), lambda d: d["processes"][0].update(resreved=1),
+                      lambda d: d["processes"][0].update(committed="4 KiB")):
             spoiled = copy.deepcopy(document)
             spoil(spoiled)
             with self.assertRaises(jsonschema.ValidationError):

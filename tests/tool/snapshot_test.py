@@ -114,7 +114,8 @@ class Snapshots(unittest.TestCase):
     def test_a_snapshot_that_cannot_be_written_leaves_the_old_one(self):
         self.snapshot(self.a)
         old = Path(self.a).read_text()
-        limited = subprocess.run(["sh", "-c", f'ulimit -f 1; trap "" XFSZ; exec "$0" snapshot -o {self.a}', TAMSTAT], capture_output=True, check=False)
+        limited = subprocess.run(["sh", "-c", f'ulimit -f 1; trap "" XFSZ; exec "$0" snapshot -o {self.a}', TAMSTAT],
+                                 capture_output=True, check=False)
         self.assertEqual(limited.returncode, 5, limited.stderr)
         self.assertEqual(Path(self.a).read_text(), old)
         self.assertEqual(sorted(os.listdir(Path(self.a).parent)), ["a.json"])
