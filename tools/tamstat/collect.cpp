@@ -84,7 +84,7 @@ tamalloc::Provenance source_of(const Options& options) {
 }
 
 // Of a listing of all processes, where nobody said otherwise.
-constexpr auto usual_budget = std::chrono::seconds(1);
+constexpr auto usual_budget = std::chrono::seconds(5);
 
 Deadline deadline_of(const Options& options) {
     if (!options.budget) return options.pids.empty() ? Deadline(usual_budget) : Deadline();

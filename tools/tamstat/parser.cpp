@@ -149,7 +149,7 @@ void define_reading(CLI::App& app, Options& o) {
             if (problem.empty()) o.budget = std::chrono::duration_cast<std::chrono::nanoseconds>(seconds);
             return problem;
         },
-        "for --detail rollup and maps (default 1s; 0: no limit)")
+        "for --detail rollup and maps (default 5s; 0: no limit)")
         ->group(group);
     app.add_option("--source", o.source, "of the figures")
         ->transform(one_of<Source>({{"auto", Source::automatic},
