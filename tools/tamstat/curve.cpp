@@ -40,7 +40,7 @@ std::vector<std::uint64_t> parts(Samples samples, Figure figure, std::size_t cou
     return values;
 }
 
-constexpr int left = 120, width = 720, plot_height = 140, right = 24, top = 56;
+constexpr int left = 120, plot_width = 720, plot_height = 140, right = 24, top = 56;
 
 // The figure as a filled area whose lower left corner is at (left, bottom).
 std::string area(Samples samples, Figure figure, std::string_view name, int bottom) {
@@ -49,7 +49,7 @@ std::string area(Samples samples, Figure figure, std::string_view name, int bott
     std::string points = fmt::format("{},{} ", left, bottom);
     double x = left;
     for (const auto& sample : samples) {
-        x = left + width * sample.seconds / duration;
+        x = left + plot_width * sample.seconds / duration;
         points += fmt::format("{:.1f},{:.1f} ", x, bottom - plot_height * static_cast<double>(sample.*figure) / most);
     }
     points += fmt::format("{:.1f},{}", x, bottom);
@@ -59,7 +59,7 @@ std::string area(Samples samples, Figure figure, std::string_view name, int bott
 std::string plot(Samples samples, Figure figure, std::string_view name, std::string_view meaning, int bottom) {
     return area(samples, figure, name, bottom) +
            fmt::format("<path class=\"line\" d=\"M{0} {1}V{2}H{3}\"/>\n", left, bottom - plot_height, bottom,
-                       left + width) +
+                       left + plot_width) +
            svg::label("figure", left - 8, bottom - plot_height + 12, format_bytes(largest(samples, figure))) +
            svg::label("figure", left - 8, bottom - plot_height + 30, meaning) +
            svg::label("figure", left - 8, bottom, "0");
@@ -67,13 +67,13 @@ std::string plot(Samples samples, Figure figure, std::string_view name, std::str
 
 }   // namespace
 
-std::string sparkline(Samples samples, Figure figure, std::size_t columns, bool unicode) {
+std::string sparkline(Samples samples, Figure figure, std::size_t width, bool unicode) {
     constexpr std::array blocks{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     constexpr std::array ascii{" ", "_", ".", ":", "-", "=", "+", "*", "#"};
     const auto& levels = unicode ? blocks : ascii;
     const auto most = largest(samples, figure);
     std::string text;
-    for (const auto value : parts(samples, figure, columns)) {
+    for (const auto value : parts(samples, figure, width)) {
         const auto share = most == 0 ? 0 : static_cast<double>(value) / static_cast<double>(most);
         const auto level = static_cast<std::size_t>(share * 8);
         text += levels.at(value == 0 ? 0 : std::clamp<std::size_t>(level, 1, 8));   // what is there shows
@@ -86,8 +86,8 @@ std::string curve_svg(Samples samples, std::string_view title) {
     const double duration = samples.empty() ? 0 : samples.back().seconds;
     const auto content = plot(samples, &MemorySample::committed, "memory", "committed", first_bottom) +
                          plot(samples, &MemorySample::reserved, "untouched", "reserved", second_bottom) +
-                         svg::label("figure", left + width, second_bottom + 18, fmt::format("{:.1f} s", duration));
-    return svg::document(left + width + right, second_bottom + gap, title, content);
+                         svg::label("figure", left + plot_width, second_bottom + 18, fmt::format("{:.1f} s", duration));
+    return svg::document(left + plot_width + right, second_bottom + gap, title, content);
 }
 
 }   // namespace tamstat

@@ -33,6 +33,7 @@ std::string contents(const Descriptor& file) {
 void add_children(pid_t pid, std::vector<pid_t>& all) {
     const Descriptor tasks(AT_FDCWD, fmt::format("/proc/{}/task", pid).c_str(), O_DIRECTORY);
     if (tasks.error() != 0) return;   // it has ended
+    // NOLINTNEXTLINE(bugprone-unused-return-value): what has ended meanwhile has no children
     (void)tamalloc::detail::for_each_id(tasks.get(), [&](pid_t thread) {
         const auto text = contents({tasks.get(), fmt::format("{}/children", thread).c_str(), 0});
         std::string_view rest = text;
