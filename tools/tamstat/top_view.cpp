@@ -65,8 +65,7 @@ Table help_table() {
 }
 
 std::size_t preset_for(Detail detail) {
-    const auto found = std::ranges::find(presets, detail, &Preset::detail);
-    return static_cast<std::size_t>(found - presets.begin());
+    return static_cast<std::size_t>(std::ranges::find(presets, detail, &Preset::detail) - presets.begin());
 }
 
 constexpr std::ptrdiff_t far = 1 << 30;   // beyond the end of any list
