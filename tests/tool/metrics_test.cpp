@@ -75,8 +75,10 @@ TEST_CASE("metrics add up a group and tell its worst score") {
 TEST_CASE("metrics leave out a sum that lacks a summand, and what nobody asked for") {
     auto rows = std::vector{row(1, "a", 100, 10), row(2, "a", 200, 20)};
     rows[1].committed = Unread{EACCES};
+    rows[0].swap = Unread{EACCES};
     const auto families = of(rows);
     CHECK(value(families, memory, "group=a kind=committed") == std::nullopt);
+    CHECK(value(families, memory, "group=a kind=swap") == std::nullopt);
     CHECK(value(families, memory, "group=a kind=reserved") == 300);
     CHECK(value(families, memory, "group=a kind=noreserve") == std::nullopt);
     CHECK(value(families, "tamstat_group_processes", "group=a") == 2);
@@ -93,6 +95,7 @@ TEST_CASE("metrics have no group for a process that could not be read at all, wh
     }
     CHECK(scrape_errors(std::vector{unreadable}).at("EACCES") == 1);
     CHECK(scrape_errors({}).at("EACCES") == 0);   // a counter is there before it counts
+    CHECK(scrape_errors({}).at("budget") == 0);
 }
 
 TEST_CASE("metrics count a process that the budget cut short once, under that name") {
@@ -103,7 +106,7 @@ TEST_CASE("metrics count a process that the budget cut short once, under that na
 
 TEST_CASE("metrics saturate a sum instead of wrapping it") {
     constexpr auto greatest = std::numeric_limits<std::uint64_t>::max();
-    CHECK(value(of({row(1, "a", greatest, 1), row(2, "a", greatest, 1)}), memory, "group=a kind=reserved") == 0x1p64);
+    CHECK(value(of({row(1, "a", greatest, 1), row(2, "a", 2, 1)}), memory, "group=a kind=reserved") == 0x1p64);
 }
 
 TEST_CASE("metrics of the largest groups: the rest is one, and may be the name of a process as well") {
@@ -120,6 +123,7 @@ TEST_CASE("metrics by pid and by cgroup") {
     const std::vector rows{row(11, "a", 100, 1), row(12, "a", 50, 1)};
     CHECK(value(of(rows, GroupBy::pid), memory, "group=11 comm=a kind=reserved") == 100);
     CHECK(value(of(rows, GroupBy::cgroup), memory, "group=/system.slice/one kind=reserved") == 150);
+    CHECK(value(of(rows, GroupBy::pid, 1), memory, "group=11 comm=a kind=reserved") == 100);
     CHECK(value(of(rows, GroupBy::pid, 1), memory, "group=(rest) kind=reserved") == 50);
 }
 

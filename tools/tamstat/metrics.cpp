@@ -89,7 +89,6 @@ Groups groups_of(std::span<const ProcessRow> rows, GroupBy by) {
 
 // A process may have the very name of the rest: then it is one of them.
 Groups largest(Groups groups, std::size_t count) {
-    if (groups.size() <= count) return groups;
     std::vector<std::pair<std::uint64_t, std::string>> order;
     for (const auto& [name, group] : groups) order.emplace_back(group.memory[0].value_or(0), name);
     std::ranges::sort(order, std::ranges::greater());
