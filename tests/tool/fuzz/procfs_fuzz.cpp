@@ -63,30 +63,43 @@ void check_mappings(const std::string& procfs) {
     }
 }
 
+/// A sound tree, of which one file at a time says something else.
+class Tree {
+public:
+    Tree() {
+        std::filesystem::create_directories(proc_.root / "sys/kernel");
+        (void)proc_.add(1);
+        for (std::size_t i = 0; i != files.size(); ++i) sound_.at(i) = proc_.read(files.at(i));
+    }
+    [[nodiscard]] std::string root() const { return proc_.root.string(); }
+    void change(std::size_t file, std::string_view text) const { proc_.write(files.at(file), text); }
+    void mend(std::size_t file) const {
+        if (sound_.at(file).empty()) std::filesystem::remove(proc_.root / files.at(file));
+        else proc_.write(files.at(file), sound_.at(file));
+    }
+
+private:
+    support::FakeProc proc_;
+    std::array<std::string, files.size()> sound_;   // empty: there is none
+};
+
 }   // namespace
 
-// The first byte chooses the file, the others are what it holds; the rest of the tree is sound.
+// The first byte chooses the file, the others are what it holds.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
-    static const support::FakeProc proc;
-    static const auto sound = [] {
-        std::filesystem::create_directories(proc.root / "sys/kernel");
-        (void)proc.add(1);
-        return proc.read("meminfo");
-    }();
-    const char* const file = files.at(data[0] % files.size());
+    static const Tree tree;
+    const auto file = data[0] % files.size();
     Options options;
-    options.procfs = proc.root.string();
+    options.procfs = tree.root();
     options.source = Source::procfs;
     options.detail = data[0] < 128 ? Detail::maps : Detail::rollup;
-    proc.write(file, {reinterpret_cast<const char*>(data + 1), size - 1});
+    tree.change(file, {reinterpret_cast<const char*>(data + 1), size - 1});
     try {
         check(options);
         check_mappings(options.procfs);
     } catch (const Failure&) {   // a message and an exit status
     }
-    std::filesystem::remove(proc.root / file);
-    (void)proc.add(1);
-    proc.write("meminfo", sound);
+    tree.mend(file);
     return 0;
 }
