@@ -4,7 +4,7 @@
 #include <algorithm>      // std::min, std::ranges::count, std::ranges::fill
 #include <chrono>         // std::chrono::steady_clock
 #include <cstddef>        // std::byte, std::size_t
-#include <cstdint>        // PTRDIFF_MAX, std::uint64_t, std::uintptr_t
+#include <cstdint>        // std::uint64_t, std::uintptr_t
 #include <optional>       // std::optional
 #include <random>         // std::random_device
 #include <span>           // std::span
@@ -12,12 +12,13 @@
 #include <string_view>    // std::string_view
 #include <system_error>   // std::system_error
 #include <thread>         // std::this_thread
-#include <utility>        // std::exchange
+#include <utility>        // std::move
 #include <vector>         // std::vector
 
 #include <fmt/format.h>   // fmt::format
 
 #include "commands.hpp"                 // run_demo
+#include "demo_block.hpp"               // Block
 #include "exit_code.hpp"                // Failure
 #include "json.hpp"                     // dump, header, Json
 #include "output.hpp"                   // print_now
@@ -38,38 +39,6 @@ using Bytes = std::span<std::byte>;
 using tamalloc::testing::MemoryUse;
 
 constexpr std::size_t mib = 1 << 20;
-
-// What is reserved; given back at the end.
-class Block {
-public:
-    explicit Block(std::uint64_t size) : size_(static_cast<std::size_t>(size)) {
-        constexpr std::size_t any = 1;
-        if (size_ > PTRDIFF_MAX) refused(std::make_error_code(std::errc::not_enough_memory));
-        const auto start = source_.map(tamalloc::SystemSource::rounded(size_), any);
-        if (!start) refused(start.error());
-        start_ = *start;
-    }
-    Block(const Block&) = delete;
-    Block& operator=(const Block&) = delete;
-    ~Block() { release(); }
-
-    [[nodiscard]] Bytes bytes() const { return {start_, size_}; }
-    void release() {
-        if (auto* const start = std::exchange(start_, nullptr))
-            source_.unmap(start, tamalloc::SystemSource::rounded(size_));
-    }
-    void discard(Bytes part) const { (void)source_.purge(part.data(), part.size()); }   // the check that follows tells
-
-private:
-    [[noreturn]] void refused(std::error_code error) const {
-        throw Failure(exit_failed, fmt::format("demo: {} refused: {} (see vm.overcommit_memory, ulimit -v)",
-                                               format_bytes(size_), error.message()));
-    }
-
-    tamalloc::SystemSource source_;
-    std::size_t size_;
-    std::byte* start_ = nullptr;
-};
 
 struct Step {
     std::string name;
