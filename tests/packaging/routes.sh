@@ -107,7 +107,7 @@ installed_files() {
 clean_tree() {
     if ! git -C "$source" rev-parse --show-toplevel > log 2>&1; then echo "SKIPPED: $(< log)"; return; fi
     mkdir copy
-    (cd "$source" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/copy")
+    (cd "$source" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp -P --parents -t "$work/copy")
     git -C copy init -q
     git -C copy add .
     git -C copy status --porcelain --ignored > before
