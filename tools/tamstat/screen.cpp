@@ -163,7 +163,7 @@ void Screen::show(const std::vector<Line>& picture) const {
         std::size_t x = 0;
         for (const auto& piece : picture[y]) {
             const auto text = cut_to(width() - x, escaped(piece.text));
-            const auto color = color_ ? COLOR_PAIR(static_cast<int>(piece.style)) : 0;
+            const auto color = static_cast<attr_t>(color_ ? COLOR_PAIR(static_cast<int>(piece.style)) : 0);
             ::wattrset(stdscr, static_cast<int>(color | (piece.reversed ? A_REVERSE : A_NORMAL)));
             ::mvwaddstr(stdscr, static_cast<int>(y), static_cast<int>(x), text.c_str());
             x += display_width(text);
