@@ -77,7 +77,10 @@ bool is_kind(std::string_view column) {
 
 // All of them or none.
 void put_kinds(Json& json, const ProcessRow& row) {
-    if (!row.kinds.front()) return put(json, "kinds", row.kinds.front());
+    if (!row.kinds.front()) {
+        put(json, "kinds", row.kinds.front());
+        return;
+    }
     auto& kinds = json["kinds"];
     for (std::size_t i = 0; i != row.kinds.size(); ++i)
         kinds[std::string(name_of(static_cast<tamalloc::MappingKind>(i)))] = *row.kinds.at(i);

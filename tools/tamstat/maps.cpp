@@ -113,6 +113,7 @@ Table table_of(std::span<const MappingRow> rows, const Options& options) {
     constexpr std::size_t cells = 20;
     const bool csv = options.format == Format::csv;
     std::vector<TableColumn> headers;
+    headers.reserve(columns.size() + 1);
     for (const auto& column : columns)
         headers.push_back(
             {std::string(csv ? column.key : column.header), column.type == text ? Align::left : Align::right});
