@@ -72,6 +72,18 @@ TEST_CASE("replace_file keeps the mode of the old file and a link that leads to 
     CHECK(fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
 }
 
+TEST_CASE("replace_file makes the file that a link leads to, also through another link") {
+    const Directory directory;
+    const auto first = directory / "first", second = directory / "second";
+    fs::create_symlink("second", first);
+    fs::create_symlink("new", second);
+    CHECK(!replace_file(first, "text"));
+    CHECK(fs::is_symlink(first));
+    CHECK(fs::is_symlink(second));
+    CHECK(contents(directory / "new") == "text");
+    CHECK(directory.files() == 3);
+}
+
 // A pipe stands for /dev/null, which this test, if it failed as root, would take from the machine.
 TEST_CASE("replace_file writes into what is no regular file instead of replacing it") {
     const Directory directory;
@@ -105,8 +117,13 @@ TEST_CASE("replace_file leaves the old file, and nothing else, when there is no 
     CHECK(directory.files() == 1);
 }
 
-TEST_CASE("replace_file says why it cannot") {
+TEST_CASE("replace_file says why it cannot, and check_replaceable before") {
     const Directory directory;
+    for (const char* const name : {"none/f", "."})
+        CHECK(tamstat::check_replaceable(directory / name) == replace_file(directory / name, ""));
+    CHECK(!tamstat::check_replaceable(directory / "f"));
+    CHECK(!tamstat::check_replaceable("/dev/null"));
+    CHECK(directory.files() == 0);
     CHECK(replace_file(directory / "none/f", "") == std::errc::no_such_file_or_directory);
     CHECK(replace_file(directory / ".", "") == std::errc::is_a_directory);
 }

@@ -200,6 +200,74 @@ TEST_CASE("collect: the budget cuts what is dear, and says so") {
     CHECK(totals_of(collect(options, Need::nothing).rows).cut == 0);
 }
 
+TEST_CASE("collect: the budget goes to the largest first, and what was cut leaves no residual") {
+    const FakeProc proc;
+    auto large = named("large", 1 << 21);
+    large.resident = 1 << 20;   // 4 GiB: 44 ms
+    for (const pid_t pid : {4, 5, 6}) {
+        auto small = named("small");
+        small.resident = 1 << 19;
+        proc.write(proc.add(pid, small) / "smaps", three_mappings);
+    }
+    proc.write(proc.add(7, large) / "smaps", three_mappings);
+    auto options = options_for(proc);
+    options.detail = Detail::maps;
+    options.budget = std::chrono::nanoseconds(0);
+    const auto all = collect(options, Need::nothing);
+    CHECK(residual(totals_of(all.rows), commit_charge(options)) == 313572 * 1024 - 4 * 0x6000);
+    options.budget = std::chrono::milliseconds(50);
+    options.pids = {4, 5, 6, 7};
+    CHECK_FALSE(collect(options, Need::nothing).rows[3].cut());
+    options.budget = std::chrono::milliseconds(30);   // for one that is small
+    const auto totals = totals_of(collect(options, Need::nothing).rows);
+    CHECK(totals.cut == 1);
+    CHECK(totals.charged_in_part);
+    CHECK_FALSE(residual(totals, commit_charge(options)));
+}
+
+TEST_CASE("collect: of a process whose main thread has ended another thread tells, and nothing is made 0") {
+    const FakeProc proc;
+    auto leader = FakeProcess::zombie();
+    leader.threads = 2;
+    FakeProcess thread;
+    thread.thread_of = 4;
+    proc.write(proc.add(4, leader) / "smaps", "");
+    std::filesystem::create_directories(proc.root / "4/task/4");
+    std::filesystem::create_directories(proc.root / "4/task/9");
+    proc.write("4/task/4/status", leader.status(4));
+    proc.write("4/task/9/status", thread.status(9));
+    proc.write("4/task/9/smaps", three_mappings);
+    const auto rows = collect(options_for(proc), Need::extra | Need::maps).rows;
+    REQUIRE(rows.size() == 1);
+    CHECK(*rows[0].reserved == 1000 * 4096);
+    CHECK(*rows[0].anon == 112 * 1024);
+    CHECK(rows[0].shmem.why() == Unread{ENODATA});   // this status has no such line
+    CHECK(*rows[0].mappings == 3);
+    CHECK_FALSE(rows[0].zero);
+}
+
+TEST_CASE("collect: no mappings of a process that lives are unread, of a zombie none") {
+    const FakeProc proc;
+    proc.write(proc.add(4) / "smaps", "");
+    proc.write(proc.add(5, FakeProcess::zombie()) / "smaps", "");
+    const auto rows = collect(options_for(proc), Need::maps).rows;
+    CHECK(rows[0].of(MappingKind::none).why() == Unread{ENODATA});
+    CHECK(rows[0].pss.why() == Unread{ENODATA});
+    CHECK(*rows[1].of(MappingKind::none) == 0);
+    CHECK(totals_of(rows).unreadable == 1);
+}
+
+TEST_CASE("collect: sums of mappings that do not fit are no small ones") {
+    const FakeProc proc;
+    constexpr std::string_view most = "Rss: 4 kB\nPss: 18014398509481980 kB\nPrivate_Dirty: 18014398509481980 kB\n";
+    proc.write(proc.add(4) / "smaps",
+               "1000-2000 rw-p 0 00:00 0 \n" + std::string(most) + "2000-3000 rw-p 0 00:00 0 \n" + std::string(most));
+    const auto row = collect(options_for(proc), Need::maps).rows.at(0);
+    CHECK(row.pss.why() == Unread{EOVERFLOW});
+    CHECK(row.uss.why() == Unread{EOVERFLOW});
+    CHECK(*row.mappings == 2);
+}
+
 TEST_CASE("collect: kinds of memory, faults, control group and limits where a column needs them") {
     const FakeProc proc;
     const auto directory = proc.add(4);
@@ -234,6 +302,7 @@ TEST_CASE("collect: --user, --comm and --cgroup choose") {
     CHECK(with([](Options& o) { o.comm = "^node"; }) == std::vector<pid_t>{4, 5});
     CHECK(with([](Options& o) { o.comm = "java|2"; }) == std::vector<pid_t>{5, 6});
     CHECK(with([](Options& o) { o.cgroup = "/a"; }) == std::vector<pid_t>{4, 6});
+    CHECK(with([](Options& o) { o.cgroup = "/a/"; }) == std::vector<pid_t>{4, 6});
     CHECK(with([](Options& o) { o.cgroup = "/"; }) == std::vector<pid_t>{4, 5, 6});
     auto options = options_for(proc);
     options.comm = "(";
@@ -323,6 +392,8 @@ TEST_CASE("without a /proc, and where the source is absent, the exit code says s
     CHECK(failure_of(options) == exit_ok);
     std::filesystem::remove_all(proc.root / "self");
     CHECK(failure_of(options) == exit_io);
+    options.pids = {7};
+    CHECK(failure_of(options) == exit_io);   // nobody knows whether there is one
 }
 
 namespace {

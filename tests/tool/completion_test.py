@@ -45,10 +45,24 @@ class Bash(unittest.TestCase):
         self.assertIn(str(os.getpid()), offered_by_bash("tamstat", "show", ""))
         self.assertEqual(offered_by_bash("tamstat", "--procfs", "/pro"), ["/proc"])
 
+    def test_topics_of_help(self):
+        self.assertEqual(set(offered_by_bash("tamstat", "help", "")), {"terms", "columns", "exit-codes", "json", *COMMANDS})
+
+    def test_behind_run_stands_another_command(self):
+        self.assertIn("python3", offered_by_bash("tamstat", "run", "--", "pytho"))
+        self.assertEqual(offered_by_bash("tamstat", "run", "--", "ls", "--"), [])
+        self.assertEqual(offered_by_bash("tamstat", "run", "--", "ls", "/pro"), ["/proc"])
+
     def test_it_is_clean(self):
         if shutil.which("shellcheck") is None:
             self.skipTest("SKIPPED: shellcheck is not installed")
         subprocess.run(["shellcheck", "-s", "bash", "-"], input=tamstat("completion", "bash"), text=True, check=True)
+
+
+class Help(unittest.TestCase):
+    def test_the_page_of_a_command_says_where_the_other_options_are(self):
+        for command in COMMANDS:
+            self.assertTrue(tamstat("help", command).endswith("Options it shares with other commands: tamstat --help\n"))
 
 
 class Fish(unittest.TestCase):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Hazard: a demonstration that shows other figures than the kernel's, says "all zero" without having looked, keeps the memory of each
 round, or brings the machine down with the size that somebody tried."""
+import csv
+import json
 import os
 import re
 import signal
@@ -76,6 +78,21 @@ class Demo(unittest.TestCase):
         self.assertTrue(all(line[2] == line[3] for line in lines))
         self.assertEqual(lines[1][4], lines[19][4])   # reserved
         self.assertLess(abs(int(lines[19][5]) - int(lines[1][5])), 256)
+
+    def test_csv_has_the_keys_and_figures_of_json(self):
+        first, *rows = list(csv.reader(tamstat("demo", "--size", "3MiB", "--format", "csv").splitlines()))
+        step = tamstat_json("demo", "--size", "3MiB")["demo"]["steps"][0]
+        self.assertEqual(first, list(step))
+        self.assertTrue(all(cell.isdigit() or not cell for row in rows for cell in row[1:]))
+        self.assertEqual(int(rows[1][1]) - int(rows[0][1]), 3 * MIB)   # reserved by allocate
+        rounds = tamstat("demo", "--repeat", "--count", "2", "-d", "0.1", "--size", "3MiB", "--format", "csv").splitlines()
+        self.assertEqual(rounds[0], "round,address,size,reserved,committed")
+        self.assertEqual([bool(re.fullmatch(rf"\d,0x[0-9a-f]+,{3 * MIB},\d+,\d+", line)) for line in rounds[1:]], [True, True])
+
+    def test_addresses_of_json_are_those_of_the_schema(self):
+        lines = tamstat("demo", "--repeat", "--count", "1", "--json-lines").splitlines()
+        for demo in (tamstat_json("demo", "--size", "1MiB")["demo"], json.loads(lines[0])["demo"]):
+            self.assertRegex(demo["address"], r"^0x[0-9a-f]+$")
 
     def test_control_c_ends_it(self):
         demo = subprocess.Popen([TAMSTAT, "demo", "--repeat", "-d", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

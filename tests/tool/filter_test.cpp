@@ -56,6 +56,18 @@ TEST_CASE("filter: the example of the manual") {
     CHECK_FALSE(holds("reserved>2GiB and fill<5.1% and comm~'node|java'"));
 }
 
+TEST_CASE("filter: a unit may stand apart from its number") {
+    CHECK(holds("reserved > 1 GiB"));
+    CHECK_FALSE(holds("reserved > 3 GiB"));
+    CHECK(holds("fill < 6 %"));
+    CHECK_FALSE(holds("fill < 5 %"));
+    CHECK(holds("growth = -4 KiB and reserved>1 GiB"));
+    CHECK(holds("(reserved > 1 and pid > 1)"));
+    CHECK_FALSE(error_of("reserved > 1 2").empty());
+    CHECK_FALSE(error_of("reserved > 1 GiB MiB").empty());
+    CHECK_FALSE(error_of("pid > 1 GiB").empty());
+}
+
 TEST_CASE("filter: every operator") {
     CHECK(holds("reserved >= 2GiB"));
     CHECK(holds("reserved <= 2147483648"));

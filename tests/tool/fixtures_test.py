@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tool import FIXTURES, run, tamstat, tamstat_json
+from tool import FIXTURES, on_a_terminal, run, tamstat, tamstat_json
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -43,6 +43,18 @@ class Golden(unittest.TestCase):
             for detail in ("basic", "rollup", "maps"):
                 with self.subTest(tree=tree, detail=detail):
                     self.check(f"{tree}-{detail}.txt", in_tree(tree, "ps", "--detail", detail))
+
+    def test_mappings_on_a_terminal_keep_what_they_are_sorted_by_and_addresses(self):
+        of_node = ("--procfs", FIXTURES / "proc-sample", "maps", 6713)
+        for columns in (60, 80, 100):
+            for sort in ("untouched", "swap"):
+                header, first, *_ = on_a_terminal(columns, *of_node, "--sort", f"-{sort}").splitlines()
+                self.assertIn(sort.upper(), header.split())
+                self.assertLessEqual(max(len(header), len(first)), columns)
+                self.assertIn("3a5c10000000" if sort == "untouched" else "400000", first)
+        lines = on_a_terminal(80, *of_node).splitlines()
+        self.assertEqual(lines[0].split(), "SIZE RESIDENT FILL UNTOUCHED KIND START WHERE …".split())
+        self.assertTrue(any(" noreserve  3a5c00000000" in line for line in lines))
 
     def test_plain_is_ascii(self):
         text = in_tree("proc-names", "--format", "plain")

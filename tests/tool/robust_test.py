@@ -143,6 +143,8 @@ class Nobody(unittest.TestCase):
             self.assertIsNotNone(denied, text)
             self.assertGreaterEqual(int(denied[1]), 1)
             self.assertNotIn("run as root", tamstat("ps", "--detail", "maps"))   # never said to root
+            shown = run_as_nobody("show", process.pid).stdout.decode()
+            self.assertIn("some of it may not be read: run as root for the rest", shown)
             alone = run_as_nobody("maps", process.pid)
             self.assertEqual((alone.returncode, alone.stdout), (3, b""))
             self.assertIn(b"Permission denied", alone.stderr)

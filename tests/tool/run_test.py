@@ -14,6 +14,7 @@ import unittest
 import xml.dom.minidom
 from pathlib import Path
 
+from json_test import STRICT
 from tool import KNOWN, MIB, TAMSTAT, run
 
 HOLD = f"sleep 0.5 | {shlex.quote(KNOWN)} tt-run"   # a process of known memory for half a second
@@ -22,7 +23,9 @@ HOLD = f"sleep 0.5 | {shlex.quote(KNOWN)} tt-run"   # a process of known memory 
 def report(*command, interval="0.1"):
     """What is told of a command, as JSON."""
     done = run("run", "--json", "-d", interval, "--", *command)
-    return json.loads(done.stderr)["run"]
+    document = json.loads(done.stderr)
+    STRICT.validate(document)
+    return document["run"]
 
 
 class Run(unittest.TestCase):
@@ -36,6 +39,13 @@ class Run(unittest.TestCase):
         self.assertIn(b"no-such-command: No such file or directory", missing.stderr)
         self.assertEqual(run("run", "--", "/etc/passwd").returncode, 126)
         self.assertEqual(run("run").returncode, 2)
+
+    def test_a_status_above_128_is_no_signal(self):
+        for script, told, words in (("exit 200", (200, None), b"exit 200"), ("kill -TERM $$", (None, 15), b"signal 15")):
+            with self.subTest(script):
+                ended = report("sh", "-c", script)
+                self.assertEqual((ended["exit_code"], ended["signal"]), told)
+                self.assertIn(words, run("run", "--", "sh", "-c", script).stderr)
 
     def test_input_and_output_are_the_commands(self):
         done = run("run", "--", "sh", "-c", "cat; echo err >&2; echo \"$1\"", "sh", "--json", input=b"in\n")
@@ -64,10 +74,23 @@ class Run(unittest.TestCase):
         self.assertGreater(told["peak_committed"], 96 * MIB)
 
     def test_a_command_that_is_too_short_has_not_used_nothing(self):
-        for _ in range(5):
+        for _ in range(10):
             told = report("true")
-            self.assertNotEqual(told["peak_committed"], 0)
+            self.assertGreater(told["peak_committed"], MIB / 2)   # not that of a program half loaded
+            self.assertLess(told["peak_committed"], 4 * MIB)      # nor that of tamstat
+            self.assertGreaterEqual(told["most_processes"], 1)
             self.assertEqual(told["exit_code"], 0)
+            if told["peak_reserved"] is None:
+                self.assertEqual(told["peak_reserved_error"], "ESRCH")
+            else:
+                self.assertGreater(told["peak_reserved"], MIB)
+
+    def test_a_script_without_an_interpreter_runs_as_in_a_shell(self):
+        with tempfile.TemporaryDirectory() as directory:
+            script = Path(directory, "script")
+            script.write_text("exit 7\n")
+            script.chmod(0o755)
+            self.assertEqual(run("run", "--", script).returncode, 7)
 
     def test_signals_reach_the_command(self):
         with tempfile.NamedTemporaryFile("r") as file:
@@ -87,10 +110,36 @@ class Run(unittest.TestCase):
             text, svg = Path(directory, "report.txt"), Path(directory, "curve.svg")
             done = run("run", "-o", text, "--svg", svg, "--", "sh", "-c", f"{HOLD} noreserve:64:8")
             self.assertEqual((done.returncode, done.stderr), (0, b""))
-            self.assertRegex(text.read_text(), r"(?m)^  committed  peak +\d+\.\d MiB  \S")
+            self.assertRegex(text.read_text(), r"(?m)^  committed  peak +\d+\.\d MiB {2,}\S")
             drawing = xml.dom.minidom.parse(str(svg))
             self.assertEqual(len(drawing.getElementsByTagName("polygon")), 2)
-        self.assertEqual(run("run", "-o", "/nonexistent/x", "--", "true").returncode, 5)
+
+    def test_a_report_that_cannot_be_written_keeps_the_command_from_running(self):
+        with tempfile.TemporaryDirectory() as directory:
+            ran = Path(directory, "ran")
+            for option in ("-o", "--svg"):
+                for path in ("/nonexistent/x", directory):
+                    with self.subTest(option=option, path=path):
+                        done = run("run", option, path, "--", "touch", ran)
+                        self.assertEqual((done.returncode, done.stdout), (5, b""))
+                        self.assertIn(path.encode(), done.stderr)
+                        self.assertFalse(ran.exists())
+            self.assertEqual(os.listdir(directory), [])
+
+    def test_a_report_that_cannot_be_written_any_more_is_not_lost(self):
+        with tempfile.TemporaryDirectory() as directory:
+            folder = Path(directory, "folder")
+            folder.mkdir()
+            done = run("run", "-o", folder / "x", "--svg", folder / "y", "--", "sh", "-c", f"rmdir {folder}; exit 7")
+            self.assertEqual(done.returncode, 7)
+            self.assertIn(b"sh: exit 7 after", done.stderr)
+            self.assertEqual(done.stderr.count(b"No such file or directory"), 2)
+
+    def test_a_report_to_standard_output(self):
+        with tempfile.TemporaryDirectory() as directory:
+            done = run("run", "-o", "-", "--", "true", cwd=directory)
+            self.assertTrue(done.stdout.startswith(b"tamstat: true: exit 0"))
+            self.assertEqual((done.stderr, os.listdir(directory)), (b"", []))
 
     def test_a_report_for_people(self):
         done = run("run", "--format", "plain", "--", "sh", "-c", f"{HOLD} noreserve:64:8")

@@ -51,12 +51,21 @@ TEST_CASE("parse_snapshot says what is wrong") {
     CHECK(complaint(with_processes("").substr(0, 60)) == "it is no JSON");
     CHECK(complaint("[]") == R"("schema" is not "tamstat/1")");
     CHECK(complaint(R"({"schema":"tamstat/2","processes":[]})") == R"("schema" is not "tamstat/1")");
-    CHECK(complaint(R"({"schema":"tamstat/1"})") == R"("processes" is no list)");
+    CHECK(complaint(R"({"schema":"tamstat/1","time":"2026-11-20T17:33:02Z"})") == R"("processes" is no list)");
     CHECK(complaint(with_processes("1")) == R"("processes" holds something that is no object)");
     CHECK(complaint(with_processes(R"({"comm":"a"})")) == R"(a process has no "pid")");
     CHECK(complaint(with_processes(R"({"pid":0})")) == R"(a process has no "pid")");
     CHECK(complaint(with_processes(R"({"pid":4294967297})")) == R"(a process has no "pid")");
     CHECK(complaint(with_processes(R"({"pid":1},{"pid":1})")) == "process 1 is there twice");
+}
+
+TEST_CASE("parse_snapshot takes no time that is none, which would be printed") {
+    for (const auto* const time : {R"("\u001b]0;owned\u0007")", R"("2026-11-20T17:33:02Z\u001b[2J")",
+                                   R"("2026-11-20T17:33:0\u001bZ")", "\"\"", "null"}) {
+        CAPTURE(time);
+        CHECK(complaint(R"({"schema":"tamstat/1","processes":[],"time":)" + std::string(time) + "}") ==
+              R"("time" is no time such as 2026-11-20T17:33:02Z)");
+    }
 }
 
 TEST_CASE("parse_snapshot takes no figure that is none") {

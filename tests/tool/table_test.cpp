@@ -78,6 +78,31 @@ TEST_CASE("table: on a narrow terminal words are cut, then figures are left out,
     }
 }
 
+TEST_CASE("table: by their rank columns go first, or stay and are not cut") {
+    Table mappings({{"SIZE"},
+                    {"", Align::left, -3},
+                    {"UNTOUCHED", Align::right, 1},
+                    {"SWAP"},
+                    {"PERM", Align::left, -1},
+                    {"FLAGS", Align::left, -2},
+                    {"START", Align::left, 1},
+                    {"WHERE", Align::left}});
+    mappings.add({"64.0 MiB", "##..", "60.5 MiB", "0", "rw-p", "nr", "7f41f1200000", "/usr/lib/a-long-name"});
+    const auto at = [&mappings](std::size_t width) {
+        return mappings.text({.width = width, .alphabet = Alphabet::ascii});
+    };
+    CHECK(at(86) == "    SIZE        UNTOUCHED  SWAP  PERM  FLAGS  START         WHERE\n"
+                    "64.0 MiB  ##..   60.5 MiB     0  rw-p  nr     7f41f1200000  /usr/lib/a-long-name\n");
+    CHECK(at(79) == "    SIZE  UNTOUCHED  SWAP  PERM  FLAGS  START         WHERE                +\n"
+                    "64.0 MiB   60.5 MiB     0  rw-p  nr     7f41f1200000  /usr/lib/a-long-name\n");
+    CHECK(at(60) == "    SIZE  UNTOUCHED  SWAP  START         WHERE             +\n"
+                    "64.0 MiB   60.5 MiB     0  7f41f1200000  /usr/lib/a-long-+\n");
+    CHECK(at(45) == "    SIZE  UNTOUCHED  START         WHERE    +\n"
+                    "64.0 MiB   60.5 MiB  7f41f1200000  /usr/li+\n");
+    constexpr std::size_t least = 27;   // of the first figure, and of the words that stay
+    for (std::size_t width = least; width < 90; ++width) CHECK(widest_line(at(width)) <= width);
+}
+
 TEST_CASE("table: cells may hold anything") {
     Table table({{"COMM", Align::left}, {"N"}});
     table.add({"\x1b[2J\n", "1"});

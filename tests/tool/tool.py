@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the program share: running it, and processes with known answers."""
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import shutil
+import struct
 import subprocess
 import tempfile
+import termios
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -18,6 +22,21 @@ MIB = 1 << 20
 def run(*arguments, **keywords):
     """tamstat with these arguments, its output as bytes."""
     return subprocess.run([TAMSTAT, *map(str, arguments)], capture_output=True, timeout=60, check=False, **keywords)
+
+
+def on_a_terminal(columns, *arguments):
+    """What it prints on a terminal of so many columns, without colour."""
+    master, slave = pty.openpty()
+    with open(master, "rb", buffering=0) as screen:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        with subprocess.Popen([TAMSTAT, "--color", "never", *map(str, arguments)], stdout=slave) as process:
+            os.close(slave)
+            text = b""
+            with contextlib.suppress(OSError):   # EIO: the end
+                while part := screen.read(65536):
+                    text += part
+        assert process.returncode == 0, process.returncode
+    return text.decode().replace("\r\n", "\n")
 
 
 def run_as_nobody(*arguments):

@@ -7,6 +7,8 @@
 #include <string>    // std::string
 #include <vector>    // std::vector
 
+#include <unistd.h>   // getpid
+
 #include <doctest/doctest.h>
 
 #include "screen.hpp"   // Screen::Key
@@ -144,6 +146,35 @@ TEST_CASE("top: keys change columns and order") {
     view.handle(' ');
     CHECK(view.paused());
     CHECK(text_of(view, 80, 24).starts_with("PAUSED"));
+}
+
+TEST_CASE("top: it shows by what it is sorted") {
+    TopView view{Options()};
+    view.take(processes(3), 1);
+    CHECK(text_of(view, 200, 24).starts_with("memory by untouched: 3 of 3"));
+    const auto plain_headers = [&view] {
+        std::string text;
+        const auto lines = view.lines(200, 24);
+        for (const auto& piece : lines[1])
+            if (!piece.reversed) text += piece.text;
+        return text;
+    };
+    CHECK(plain_headers() == "UNTOUCHED");
+    view.handle('s');
+    CHECK(plain_headers() == "SWAP");
+    CHECK(text_of(view, 200, 24).starts_with("memory by swap: 3 of 3"));
+}
+
+TEST_CASE("top: a limit of processes is none of mappings") {
+    Options options;
+    options.limit = 1;
+    TopView view{options};
+    auto self = processes(1);
+    self.rows.front().pid = ::getpid();
+    view.take(self, 1);
+    view.handle(Screen::enter);
+    CHECK_FALSE(
+        styled(view.lines(200, 24)[3], false).empty());   // a second mapping, below title, headers and the first
 }
 
 TEST_CASE("top: help, and back") {

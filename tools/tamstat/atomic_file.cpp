@@ -4,11 +4,11 @@
 #include <cerrno>       // EINTR, errno
 #include <chrono>       // std::chrono::steady_clock
 #include <cstdio>       // std::rename
-#include <filesystem>   // std::filesystem::canonical
+#include <filesystem>   // std::filesystem::canonical, read_symlink
 
 #include <fcntl.h>      // O_CREAT, open
 #include <sys/stat.h>   // S_ISREG, fchmod, stat
-#include <unistd.h>     // close, fsync, getpid, unlink, write
+#include <unistd.h>     // access, close, fsync, getpid, unlink, write
 
 namespace tamstat {
 namespace {
@@ -50,11 +50,16 @@ private:
     std::error_code error_;
 };
 
-// Where a link leads, so that the link stays one.
+// Where a link leads, so that the link stays one, also where nothing is there yet.
 std::string resolved(const std::string& path) {
+    namespace fs = std::filesystem;
     std::error_code error;
-    const auto target = std::filesystem::canonical(path, error);
-    return error ? path : target.string();
+    if (const auto target = fs::canonical(path, error); !error) return target.string();
+    fs::path link = path;
+    constexpr int most = 40;   // links that the kernel follows
+    for (int n = 0; n < most && !fs::exists(link, error) && fs::is_symlink(link, error); ++n)
+        link = link.parent_path() / fs::read_symlink(link, error);
+    return link.string();
 }
 
 std::error_code write_in_place(const std::string& path, std::string_view text) {
@@ -64,10 +69,14 @@ std::error_code write_in_place(const std::string& path, std::string_view text) {
     return file.error();
 }
 
-std::error_code write_beside(const std::string& target, std::string_view text, const struct stat* old) {
-    // The suffix comes last: node_exporter takes every *.prom. In two containers the pid may be the same, the time hardly.
+// The suffix comes last: node_exporter takes every *.prom. In two containers the pid may be the same, the time hardly.
+std::string temporary_beside(const std::string& target) {
     const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-    const std::string temporary = target + '.' + std::to_string(::getpid()) + '.' + std::to_string(now);
+    return target + '.' + std::to_string(::getpid()) + '.' + std::to_string(now);
+}
+
+std::error_code write_beside(const std::string& target, std::string_view text, const struct stat* old) {
+    const auto temporary = temporary_beside(target);
     OutputFile file(temporary, O_CREAT | O_EXCL | O_NOFOLLOW);
     if (file.error()) return file.error();
     if (old != nullptr) file.set_mode(old->st_mode & 07777);
@@ -87,6 +96,19 @@ std::error_code replace_file(const std::string& path, std::string_view text) {
     struct stat old{};
     if (::stat(target.c_str(), &old) != 0) return write_beside(target, text, nullptr);
     return S_ISREG(old.st_mode) ? write_beside(target, text, &old) : write_in_place(target, text);
+}
+
+std::error_code check_replaceable(const std::string& path) {
+    const std::string target = resolved(path);
+    struct stat old{};
+    if (::stat(target.c_str(), &old) == 0 && !S_ISREG(old.st_mode)) {
+        if (S_ISDIR(old.st_mode)) return std::make_error_code(std::errc::is_a_directory);
+        return ::access(target.c_str(), W_OK) == 0 ? std::error_code() : last_error();
+    }
+    const auto temporary = temporary_beside(target);
+    const auto error = OutputFile(temporary, O_CREAT | O_EXCL | O_NOFOLLOW).error();
+    if (!error) ::unlink(temporary.c_str());
+    return error;
 }
 
 }   // namespace tamstat

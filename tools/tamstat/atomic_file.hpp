@@ -4,6 +4,7 @@
 //
 //   namespace tamstat {
 //     std::error_code replace_file(const std::string& path, std::string_view text);
+//     std::error_code check_replaceable(const std::string& path);
 //   }
 #pragma once
 #include <string>         // std::string
@@ -17,5 +18,9 @@ namespace tamstat {
 /// \errors those of open(2), write(2), fsync(2), rename(2); then the old file is as it was, and nothing is left beside it
 /// \requires no other thread of this process does the same
 [[nodiscard]] std::error_code replace_file(const std::string& path, std::string_view text);
+
+/// \returns whether replace_file can create, or open, what it writes; it may still run out of space
+/// \effects none that stay
+[[nodiscard]] std::error_code check_replaceable(const std::string& path);
 
 }   // namespace tamstat

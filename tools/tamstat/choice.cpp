@@ -25,6 +25,7 @@ uid_t uid_of(const std::string& user) {
 }   // namespace
 
 Choice::Choice(const Options& options) : cgroup_(options.cgroup) {
+    while (cgroup_.size() > 1 && cgroup_.ends_with('/')) cgroup_.pop_back();
     if (!options.user.empty()) uid_ = uid_of(options.user);
     if (options.comm.empty()) return;
     std::string error;

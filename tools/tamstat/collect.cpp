@@ -3,6 +3,8 @@
 
 #include <algorithm>      // std::ranges::sort, std::ranges::unique
 #include <cerrno>         // EACCES, EMFILE, ENFILE, ENOMEM, EPERM
+#include <chrono>         // std::chrono::steady_clock
+#include <functional>     // std::greater
 #include <optional>       // std::optional
 #include <system_error>   // std::error_code
 #include <thread>         // std::this_thread
@@ -11,6 +13,9 @@
 
 #include <fmt/format.h>
 #include <range/v3/algorithm/all_of.hpp>
+#include <range/v3/algorithm/stable_sort.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/iota.hpp>
 
 #include "arrange.hpp"              // arrange_rows, filter_for, sort_column
 #include "choice.hpp"               // Choice
@@ -130,11 +135,18 @@ private:
     void read_asked() {
         for (const auto pid : asked()) {
             const auto stats = read(pid);
-            if (stats || !is_absent(stats.error())) add(pid, stats);
+            if (stats || !is_absent(stats.error())) add_asked(pid, stats);
             else
                 (stats.error() == errc::kernel_thread ? collection_.kernel_threads : collection_.missing)
                     .push_back(pid);
         }
+    }
+
+    // Without a procfs nobody knows whether there is such a process.
+    void add_asked(pid_t pid, const tamalloc::result<ProcessStats>& stats) {
+        if (!stats && stats.error() == std::errc::no_such_file_or_directory && procfs_.missing())
+            fail(options_.procfs, stats.error());
+        add(pid, stats);
     }
 
     void read_all() {
@@ -206,14 +218,30 @@ private:
         if (!has(need_, Need::extra | Need::cgroup | Need::rollup | Need::maps | Need::cmdline)) return;
         const auto deadline = deadline_of(options_);
         Progress progress("reading processes", collection_.rows.size());
-        std::erase_if(collection_.rows, [&, done = std::uint64_t{0}](ProcessRow& row) mutable {
+        std::vector<bool> leaves(collection_.rows.size());
+        for (std::uint64_t done = 0; const auto i : largest_first()) {
             progress.at(done++);
-            if (!row.reserved) return !options_.cgroup.empty();
-            const auto error = procfs_.with_directory(
-                row.pid, [&](const detail::Descriptor& directory) { return supplement(row, directory, deadline); });
-            collection_.exited += error == errc::no_such_process ? 1 : 0;
-            return error == errc::no_such_process || !choice_.takes_cgroup(row);
-        });
+            leaves[i] = !stays(collection_.rows[i], deadline);
+        }
+        std::erase_if(collection_.rows,
+                      [leaves, i = std::size_t{0}](const ProcessRow&) mutable { return leaves[i++]; });
+    }
+
+    // What the budget does not reach shall be small: many small processes are older than the large one.
+    [[nodiscard]] std::vector<std::size_t> largest_first() const {
+        const auto size = has(need_, Need::maps) ? &ProcessRow::reserved : &ProcessRow::committed;
+        auto order = ranges::views::iota(std::size_t{0}, collection_.rows.size()) | ranges::to<std::vector>();
+        ranges::stable_sort(order, std::greater(),
+                            [&](std::size_t i) { return (collection_.rows[i].*size).value_or(0); });
+        return order;
+    }
+
+    [[nodiscard]] bool stays(ProcessRow& row, const Deadline& deadline) {
+        if (!row.reserved) return options_.cgroup.empty();
+        const auto error = procfs_.with_directory(
+            row.pid, [&](const detail::Descriptor& directory) { return supplement(row, directory, deadline); });
+        collection_.exited += error == errc::no_such_process ? 1 : 0;
+        return error != errc::no_such_process && choice_.takes_cgroup(row);
     }
 
     [[nodiscard]] std::error_code supplement(ProcessRow& row, const detail::Descriptor& directory,
@@ -245,15 +273,19 @@ std::string kernel_release(const std::string& procfs) {
 
 Collection collect(const Options& options, Need need) {
     using namespace std::chrono_literals;
+    using Clock = std::chrono::steady_clock;
     constexpr auto interval = 500ms;
     std::optional<Collection> before;
+    const auto start = Clock::now();
     if (has(need, Need::growth)) {
         before = Collector(options, Need::nothing).collect();
         std::this_thread::sleep_for(interval);
     }
+    const auto between = Clock::now() - start;   // not the interval: a machine in trouble sleeps longer
+    if (options.cmdline) need = need | Need::cmdline;
     auto collection = Collector(options, need | need_of(options.detail)).collect();
     collection.kernel = kernel_release(options.procfs);
-    if (before) add_growth(collection.rows, before->rows, std::chrono::duration<double>(interval).count());
+    if (before) add_growth(collection.rows, before->rows, std::chrono::duration<double>(between).count());
     return collection;
 }
 
@@ -275,7 +307,7 @@ Need needs(const Options& options, std::span<const Column* const> columns) {
     for (const auto& key : options.sort) need = need | sort_column(all_columns(), key.column).need;
     (void)filter_for(options.filter, all_columns(), [&need](const Column& column) { need = need | column.need; });
     if (!options.cgroup.empty()) need = need | Need::cgroup;
-    return options.cmdline ? need | Need::cmdline : need;
+    return need;
 }
 
 void arrange(std::vector<ProcessRow>& rows, const Options& options, std::span<const SortKey> usual) {

@@ -45,6 +45,7 @@ Argument argument_of(const CLI::Option& option) {
     if (name == "PID") return {Fill::pids, {}};
     if (name == "USER") return {Fill::users, {}};
     if (name == "CMD") return {Fill::programs, {}};
+    if (name == "TOPIC") return {Fill::words, {"terms", "columns", "exit-codes", "json"}};
     if (name.starts_with("COLUMN")) return {Fill::list, column_keys()};
     return {};
 }
@@ -78,6 +79,8 @@ CommandLine command_line() {
     define(app, options);
     CommandLine result{command_of(app), {}};
     for (auto* const command : app.get_subcommands({})) result.commands.push_back(command_of(*command));
+    auto& topics = std::ranges::find(result.commands, "help", &CompletedCommand::name)->positional.words;
+    for (const auto& command : result.commands) topics.push_back(command.name);
     return result;
 }
 

@@ -31,6 +31,17 @@ _tamstat() {
         case $word in
 )";
 
+// Behind `run --` stands another command.
+constexpr std::string_view run_words = R"(    if [[ $command == run && $previous == -- ]]; then
+        _tamstat_fill -c
+        return
+    elif [[ $command == run && " ${COMP_WORDS[*]:1:COMP_CWORD - 1} " == *' -- '* ]]; then
+        _tamstat_fill -f
+        compopt -o filenames
+        return
+    fi
+)";
+
 // What the shell does for an argument.
 std::string fill(const Argument& argument) {
     switch (argument.fill) {
@@ -75,7 +86,9 @@ std::string bash_completion(const CommandLine& line) {
     std::string text(beginning);
     for (const auto& command : line.commands)
         text += fmt::format("            {}) command=$word && break ;;\n", command.name);
-    text += "        esac\n    done\n    case \"$command $previous\" in\n";
+    text += "        esac\n    done\n";
+    text += run_words;
+    text += "    case \"$command $previous\" in\n";
     for (const auto& command : line.commands) text += values(command.name, command.options);
     text += values("*", line.all.options);
     text += "    esac\n    if [[ $current == -* ]]; then\n        case $command in\n";

@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>   // fmt::format
 
+#include "columns.hpp"                  // raw_cell
 #include "commands.hpp"                 // run_demo
 #include "demo_block.hpp"               // Block
 #include "exit_code.hpp"                // Failure
@@ -95,6 +96,7 @@ public:
     }
 
     [[nodiscard]] Table table() const;
+    [[nodiscard]] Table raw_table() const;
     [[nodiscard]] std::string conclusion() const;
     [[nodiscard]] Json json() const;
 
@@ -172,6 +174,20 @@ Table Demonstration::table() const {
     return table;
 }
 
+// For CSV: the keys and the figures of JSON.
+Table Demonstration::raw_table() const {
+    Table table({{"step"}, {"reserved"}, {"committed"}, {"page_tables"}, {"zero_pages"}, {"minor_faults"}});
+    for (const auto& step : steps_) {
+        const auto figure = [&](std::uint64_t MemoryUse::* member) {
+            return step.use ? raw_cell(Value((*step.use).*member)) : std::string();
+        };
+        table.add({step.name, figure(&MemoryUse::reserved), figure(&MemoryUse::committed),
+                   figure(&MemoryUse::page_tables), step.zero_pages ? raw_cell(Value(*step.zero_pages)) : "",
+                   figure(&MemoryUse::minor_faults)});
+    }
+    return table;
+}
+
 std::string Demonstration::conclusion() const {
     const auto [backend, reason] = tamalloc::backend();
     auto text = not_zero_ == 0 ? fmt::format("verified: {} bytes are zero\n", verified_)
@@ -190,7 +206,7 @@ Json Demonstration::json() const {
                                      {"mode", options_.mode},
                                      {"backend", backend == tamalloc::Backend::mmap ? "mmap" : "kernel"},
                                      {"backend_reason", reason},
-                                     {"address", fmt::format("{:x}", address_)},
+                                     {"address", fmt::format("{:#x}", address_)},
                                      {"verified", verified_},
                                      {"not_zero", not_zero_},
                                      {"written", written_},
@@ -231,12 +247,43 @@ void refuse_what_would_hurt(const Options& options) {
 
 bool as_json(const Options& options) { return options.format == Format::json || options.format == Format::json_lines; }
 
+struct Round {
+    std::size_t number;
+    std::uintptr_t address;
+    char first, last;   // of the block, as they are read
+    MemoryUse use;
+};
+
+std::string text_of(const Round& round, const Options& options) {
+    const auto& use = round.use;
+    if (as_json(options)) {
+        auto line = header("demo");
+        line["demo"] = {{"round", round.number},
+                        {"address", fmt::format("{:#x}", round.address)},
+                        {"size", options.size},
+                        {"reserved", use.reserved},
+                        {"committed", use.committed}};
+        return dump(line) + '\n';
+    }
+    if (options.format == Format::csv)
+        return fmt::format("{},{:#x},{},{},{}\n", round.number, round.address, options.size, use.reserved,
+                           use.committed);
+    return fmt::format("{:>6} {:>14x} {:>10} {:>2}..{} {:>10} {:>10}\n", round.number, round.address,
+                       format_bytes(options.size, options.units), round.first, round.last,
+                       format_bytes(use.reserved, options.units), format_bytes(use.committed, options.units));
+}
+
+std::string header_of_rounds(const Options& options) {
+    if (as_json(options) || !options.header) return {};
+    if (options.format == Format::csv) return "round,address,size,reserved,committed\n";
+    return fmt::format("{:>6} {:>14} {:>10} {:>5} {:>10} {:>10}\n", "ROUND", "ADDRESS", "SIZE", "BYTES", "RESERVED",
+                       "COMMITTED");
+}
+
 // One block after the other: its first and last byte are written, and it is given back before the next.
 int repeat(const Options& options) {
     using Clock = std::chrono::steady_clock;
-    if (!as_json(options) && options.header)
-        print_now(fmt::format("{:>6} {:>14} {:>10} {:>5} {:>10} {:>10}\n", "ROUND", "ADDRESS", "SIZE", "BYTES",
-                              "RESERVED", "COMMITTED"));
+    print_now(header_of_rounds(options));
     auto next = Clock::now();
     for (std::size_t round = 1; !options.count || round <= *options.count; ++round) {
         if (round > 1) std::this_thread::sleep_until(next);
@@ -245,22 +292,12 @@ int repeat(const Options& options) {
         const auto bytes = block.bytes();
         const auto letter = static_cast<char>('A' + std::random_device()() % 26);
         bytes.front() = bytes.back() = static_cast<std::byte>(letter);
-        const auto use = memory_use().value_or(MemoryUse());
-        const auto address = fmt::format("{:x}", reinterpret_cast<std::uintptr_t>(bytes.data()));
-        if (as_json(options)) {
-            auto line = header("demo");
-            line["demo"] = {{"round", round},
-                            {"address", address},
-                            {"size", options.size},
-                            {"reserved", use.reserved},
-                            {"committed", use.committed}};
-            print_now(dump(line) + '\n');
-        } else {
-            print_now(fmt::format("{:>6} {:>14} {:>10} {:>2}..{} {:>10} {:>10}\n", round, address,
-                                  format_bytes(options.size, options.units), static_cast<char>(bytes.front()),
-                                  static_cast<char>(bytes.back()), format_bytes(use.reserved, options.units),
-                                  format_bytes(use.committed, options.units)));
-        }
+        print_now(text_of({.number = round,
+                           .address = reinterpret_cast<std::uintptr_t>(bytes.data()),
+                           .first = static_cast<char>(bytes.front()),
+                           .last = static_cast<char>(bytes.back()),
+                           .use = memory_use().value_or(MemoryUse())},
+                          options));
     }
     return exit_ok;
 }
@@ -281,7 +318,7 @@ int run_demo(const Options& options) {
     if (as_json(options)) {
         print_now(dump(demonstration.json()) + '\n');
     } else {
-        print(demonstration.table(), options);
+        print(options.format == Format::csv ? demonstration.raw_table() : demonstration.table(), options);
         print_now(options.format == Format::csv ? "" : demonstration.conclusion());
     }
     return good ? exit_ok : exit_failed;

@@ -3,9 +3,12 @@
 
 #include <algorithm>      // std::ranges::replace
 #include <array>          // std::array
+#include <cerrno>         // ENODATA, EOVERFLOW
 #include <limits>         // std::numeric_limits
+#include <optional>       // std::optional
 #include <string_view>    // std::string_view
 #include <system_error>   // std::error_code
+#include <utility>        // std::move
 
 #include <fcntl.h>   // O_DIRECTORY, O_PATH
 
@@ -23,6 +26,27 @@ using detail::Figure;
 constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
 constexpr auto no_limit = std::uint64_t{1} << 62;   // of version 1 of cgroups, and more
 
+/// \returns a thread of the process that lives: a main thread that has ended shows nothing of the memory
+Descriptor directory_with_memory(const ProcessRow& row, const Descriptor& directory) {
+    constexpr int flags = O_PATH | O_DIRECTORY;
+    const auto has_memory = [](const Descriptor& thread) {
+        std::array<Figure, 1> f{{{"VmSize:", true}}};
+        return !detail::read_figures({thread.get(), "status", 0}, f) && f[0].found;
+    };
+    const auto itself = [&] { return Descriptor(directory.get(), ".", flags); };
+    if (row.reserved.value_or(0) == 0 || has_memory(directory)) return itself();
+    const Descriptor all(directory.get(), "task", O_DIRECTORY);
+    if (all.error() != 0) return itself();
+    std::optional<Descriptor> found;
+    (void)detail::for_each_id(all.get(), [&](pid_t id) {
+        Descriptor thread(all.get(), detail::name_of(id).data(), flags);
+        if (thread.error() != 0 || !has_memory(thread)) return true;
+        found.emplace(std::move(thread));
+        return false;
+    });
+    return found ? std::move(*found) : itself();
+}
+
 void read_kinds_of_memory(ProcessRow& row, const Descriptor& directory) {
     std::array<Figure, 3> f{{{"RssAnon:", true}, {"RssFile:", true}, {"RssShmem:", true}}};
     const auto error = detail::read_figures({directory.get(), "status", 0}, f);
@@ -31,6 +55,7 @@ void read_kinds_of_memory(ProcessRow& row, const Descriptor& directory) {
         if (error) *all.at(i) = unread(error);
         else if (f.at(i).found) *all.at(i) = f.at(i).value;
         else if (row.reserved && *row.reserved == 0) *all.at(i) = std::uint64_t{0};   // a zombie has no such lines
+        else *all.at(i) = Unread{ENODATA};                                            // a sandbox's /proc tells less
     }
 }
 
@@ -101,6 +126,12 @@ void read_cmdline(ProcessRow& row, const Descriptor& directory) {
 
 void set_rollup(ProcessRow& row, Unread why) { row.pss = row.uss = row.huge = why; }
 
+// A sum that saturates is of figures that somebody made up: no process has so much.
+ProcessRow::Bytes sum_or_overflow(std::uint64_t sum) {
+    if (sum == unlimited) return Unread{EOVERFLOW};
+    return sum;
+}
+
 void read_rollup(ProcessRow& row, const Descriptor& directory) {
     tamalloc::ProcessDetail d;
     d.base.pid = row.pid;
@@ -109,7 +140,7 @@ void read_rollup(ProcessRow& row, const Descriptor& directory) {
         return;
     }
     row.pss = d.pss;
-    row.uss = d.private_clean + d.private_dirty;
+    row.uss = sum_or_overflow(detail::saturating_sum(d.private_clean, d.private_dirty));
     row.huge = d.anon_huge;
 }
 
@@ -121,7 +152,9 @@ struct MapSums {
         auto& kind = kinds.at(static_cast<std::size_t>(m.kind));
         kind = detail::saturating_sum(kind, m.size());
         if (m.accounted) accounted = detail::saturating_sum(accounted, m.size());
-        pss += m.pss, uss += m.uss, huge += m.huge;
+        pss = detail::saturating_sum(pss, m.pss);
+        uss = detail::saturating_sum(uss, m.uss);
+        huge = detail::saturating_sum(huge, m.huge);
         first = std::min(first, m.first);
         last = std::max(last, m.last);
         ++count;
@@ -138,7 +171,9 @@ void set_maps(ProcessRow& row, const MapSums& sums) {
     for (std::size_t i = 0; i != sums.kinds.size(); ++i) row.kinds.at(i) = sums.kinds.at(i);
     row.accounted = sums.accounted;
     row.mappings = sums.count;
-    row.pss = sums.pss, row.uss = sums.uss, row.huge = sums.huge;
+    row.pss = sum_or_overflow(sums.pss);
+    row.uss = sum_or_overflow(sums.uss);
+    row.huge = sum_or_overflow(sums.huge);
 }
 
 // A descriptor of one's own, since the view keeps it.
@@ -147,8 +182,13 @@ tamalloc::MappingView mappings_in(const Descriptor& directory) {
 }
 
 void read_maps(ProcessRow& row, const Descriptor& directory, const Deadline& deadline) {
-    const auto view = mappings_in(directory);
     MapSums sums;
+    if (row.reserved && *row.reserved == 0) {   // a zombie
+        set_maps(row, sums);
+        row.zero = std::uint64_t{0};
+        return;
+    }
+    const auto view = mappings_in(directory);
     for (const auto& mapping : view) {
         sums.add(mapping);
         if (sums.count % 64 == 0 && deadline.passed()) {
@@ -160,8 +200,12 @@ void read_maps(ProcessRow& row, const Descriptor& directory, const Deadline& dea
         set_maps(row, unread(view.error()));
         return;
     }
+    if (sums.count == 0) {   // nobody lives without mappings
+        set_maps(row, Unread{ENODATA});
+        return;
+    }
     set_maps(row, sums);
-    const auto zero = sums.count == 0 ? tamalloc::result<std::uint64_t>(0) : view.zero_mapped(sums.first, sums.last);
+    const auto zero = view.zero_mapped(sums.first, sums.last);
     if (zero) row.zero = *zero;
     else row.zero = unread(zero.error());
 }
@@ -175,18 +219,20 @@ std::chrono::nanoseconds cost_of_walk(const ProcessRow& row) {
 
 void read_details(ProcessRow& row, const Descriptor& directory, Need need, const Deadline& deadline,
                   bool with_cgroup_limits) {
+    const auto memory = has(need, Need::extra | Need::maps | Need::cmdline) ? directory_with_memory(row, directory)
+                                                                            : Descriptor(directory.get(), ".", O_PATH);
     if (has(need, Need::extra)) {
-        read_kinds_of_memory(row, directory);
+        read_kinds_of_memory(row, memory);
         read_faults(row, directory);
     }
     if (has(need, Need::cgroup)) {
         read_cgroup(row, directory, with_cgroup_limits);
         read_address_limit(row, directory);
     }
-    if (has(need, Need::cmdline)) read_cmdline(row, directory);
+    if (has(need, Need::cmdline)) read_cmdline(row, memory);
     if (!has(need, Need::rollup | Need::maps)) return;
     const bool allowed = deadline.allows(cost_of_walk(row));
-    if (has(need, Need::maps)) allowed ? read_maps(row, directory, deadline) : set_maps(row, Unread{budget_spent});
+    if (has(need, Need::maps)) allowed ? read_maps(row, memory, deadline) : set_maps(row, Unread{budget_spent});
     else allowed ? read_rollup(row, directory) : set_rollup(row, Unread{budget_spent});
 }
 

@@ -175,7 +175,7 @@ private:
         if (op.ends_with('~')) fail(place, fmt::format("'{}' is {}: only texts match", column, example_of(kind)));
         skip_blanks();
         const auto start = position_;
-        const auto literal = parse_literal(kind, take_literal());
+        const auto literal = take_number(kind);
         if (!literal) fail(start, fmt::format("expected {}", example_of(kind)));
         return number_condition(std::move(column), op, *literal);
     }
@@ -195,6 +195,20 @@ private:
         if (!regex) fail(start, fmt::format("no regular expression: {}", error));
         return text_condition(std::move(column), wanted,
                               [=](const std::string& text) { return regex->found_in(text); });
+    }
+
+    // The unit may stand apart: "1 GiB", "5 %".
+    std::optional<double> take_number(Kind kind) {
+        const std::string number(take_literal());
+        const auto end = position_;
+        if (!number.empty() && std::isdigit(static_cast<unsigned char>(number.back())) != 0) {
+            skip_blanks();
+            const auto unit = take_while([](char c) { return is_of_literal(c) && (c < '0' || c > '9'); });
+            if (!unit.empty() && (kind == Kind::bytes || kind == Kind::ratio))
+                if (const auto whole = parse_literal(kind, number + std::string(unit))) return whole;
+            position_ = end;
+        }
+        return parse_literal(kind, number);
     }
 
     std::string_view take_operator() {

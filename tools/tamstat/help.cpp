@@ -39,7 +39,8 @@ std::string options_page(const std::string& command) {
     define(app, options);
     if (command.empty()) return app.help();
     for (const auto* const sub : app.get_subcommands({}))
-        if (sub->get_name() == command) return sub->help("tamstat");
+        if (sub->get_name() == command)
+            return sub->help("tamstat") + "Options it shares with other commands: tamstat --help\n";
     throw Failure(exit_usage,
                   "help: there is no page and no command '" + command + "'; pages: terms, columns, exit-codes, json");
 }

@@ -140,9 +140,10 @@ Json document(std::string_view command, const Collection& collection, const Tota
     sums["committed"] = totals.committed;
     put(sums, "charged", totals.charged);
     if (totals.charged) {
-        const auto all = commit_charge(options).charged;
-        put(sums, "committed_as", all);
-        if (all) sums["residual"] = *all > *totals.charged ? *all - *totals.charged : 0;
+        const auto commit = commit_charge(options);
+        put(sums, "committed_as", commit.charged);
+        if (const auto rest = residual(totals, commit)) sums["residual"] = *rest;
+        else sums["residual"] = nullptr;
     }
     sums["unreadable"] = totals.unreadable;
     sums["exited"] = collection.exited;

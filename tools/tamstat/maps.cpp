@@ -3,12 +3,14 @@
 #include <array>         // std::array
 #include <cstdint>       // std::uint64_t
 #include <cstdio>        // std::fputs
+#include <limits>        // std::numeric_limits
 #include <span>          // std::span
 #include <string>        // std::string
 #include <string_view>   // std::string_view
 #include <vector>        // std::vector
 
 #include <fmt/format.h>
+#include <range/v3/algorithm/find.hpp>
 #include <range/v3/numeric/accumulate.hpp>
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/filter.hpp>
@@ -33,7 +35,8 @@ struct MappingRow {
     Reading<std::uint64_t> zero;
 
     [[nodiscard]] std::uint64_t untouched() const {
-        const auto touched = mapping.resident + mapping.swap + zero.value_or(0);
+        using tamalloc::detail::saturating_sum;   // figures may be anything
+        const auto touched = saturating_sum(saturating_sum(mapping.resident, mapping.swap), zero.value_or(0));
         return mapping.size() > touched ? mapping.size() - touched : 0;
     }
 };
@@ -109,15 +112,28 @@ std::vector<MappingRow> read_rows(const Options& options) {
     return rows;
 }
 
+constexpr std::string_view usual_sort = "untouched";
+
+// On a narrow terminal, what the rows are sorted by stays, and what an address and a kind are when cut is something else.
+int rank_of(const MappingColumn& column, const Options& options) {
+    const bool sorted = options.sort.empty()
+                            ? column.key == usual_sort
+                            : ranges::find(options.sort, column.key, &SortKey::column) != options.sort.end();
+    if (sorted || column.key == "start" || column.key == "kind") return 1;
+    if (column.key == "flags") return -2;
+    return column.key == "perms" ? -1 : 0;
+}
+
 Table table_of(std::span<const MappingRow> rows, const Options& options) {
+    constexpr int goes_first = -3;
     constexpr std::size_t cells = 20;
     const bool csv = options.format == Format::csv;
     std::vector<TableColumn> headers;
     headers.reserve(columns.size() + 1);
     for (const auto& column : columns)
-        headers.push_back(
-            {std::string(csv ? column.key : column.header), column.type == text ? Align::left : Align::right});
-    if (!csv) headers.insert(headers.begin() + 3, {"", Align::left});
+        headers.push_back({std::string(csv ? column.key : column.header),
+                           column.type == text ? Align::left : Align::right, rank_of(column, options)});
+    if (!csv) headers.insert(headers.begin() + 3, {"", Align::left, goes_first});
     Table table(std::move(headers));
     for (const auto& row : rows) {
         std::vector<Cell> line;
@@ -133,7 +149,7 @@ Table table_of(std::span<const MappingRow> rows, const Options& options) {
 }
 
 std::vector<MappingRow> arranged_rows(const Options& options) {
-    static const std::array<SortKey, 1> largest_untouched{{{"untouched", true}}};
+    static const std::array<SortKey, 1> largest_untouched{{{std::string(usual_sort), true}}};
     auto rows = read_rows(options);
     arrange_rows(rows, std::span<const MappingColumn>(columns), options, largest_untouched);
     return rows;
@@ -141,7 +157,10 @@ std::vector<MappingRow> arranged_rows(const Options& options) {
 
 std::string summary(std::span<const MappingRow> rows, const Options& options) {
     const auto sum = [&](auto part) {
-        return format_bytes(ranges::accumulate(rows | ranges::views::transform(part), std::uint64_t{0}), options.units);
+        const auto total = ranges::accumulate(rows | ranges::views::transform(part), std::uint64_t{0},
+                                              tamalloc::detail::saturating_sum);
+        const bool saturated = total == std::numeric_limits<std::uint64_t>::max();
+        return format_bytes(total, options.units) + (saturated ? " or more" : "");
     };
     return fmt::format("{} mappings, size {}, resident {}, untouched {}\n", rows.size(),
                        sum([](const Row& r) { return r.mapping.size(); }),

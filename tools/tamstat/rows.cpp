@@ -85,11 +85,10 @@ std::string summary(const Collection& collection, const Totals& totals, const Op
     auto text = fmt::format("{} of {} processes, reserved {}{}, committed {}", shown, totals.processes,
                             bytes(totals.reserved), totals.saturated ? " or more" : "", bytes(totals.committed));
     if (totals.charged) {
-        text += fmt::format(", charged {}", bytes(*totals.charged));
-        if (const auto commit = commit_charge(options); commit.charged) {
-            const auto rest = *commit.charged > *totals.charged ? *commit.charged - *totals.charged : 0;
-            text += fmt::format(" of Committed_AS {} ({} not attributable)", bytes(*commit.charged), bytes(rest));
-        }
+        const auto commit = commit_charge(options);
+        text += fmt::format(", charged {}{}", totals.charged_in_part ? "at least " : "", bytes(*totals.charged));
+        if (commit.charged) text += fmt::format(" of Committed_AS {}", bytes(*commit.charged));
+        if (const auto rest = residual(totals, commit)) text += fmt::format(" ({} not attributable)", bytes(*rest));
     }
     text += "\n" + unreadable_line(collection, totals);
     if (totals.cut != 0)

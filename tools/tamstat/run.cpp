@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MIT
 // tamstat run: starts a command, watches what it and its descendants reserve and commit, and ends as it does.
-#include <algorithm>   // std::max, std::min, std::ranges::max_element
-#include <array>       // std::array
-#include <cerrno>      // ENOENT
+#include <algorithm>   // std::max, std::min
+#include <cerrno>      // ESRCH
 #include <chrono>      // std::chrono::steady_clock
-#include <csignal>     // SIGTERM and its kin
+#include <cmath>       // std::round
+#include <csignal>     // SIGCHLD, kill, sigtimedwait
 #include <cstdint>     // std::uint64_t
 #include <cstdio>      // std::fputs, stderr
 #include <string>      // std::string
 #include <vector>      // std::vector
 
-#include <spawn.h>          // posix_spawnp
-#include <sys/prctl.h>      // PR_SET_CHILD_SUBREAPER
-#include <sys/resource.h>   // getrusage
+#include <sys/resource.h>   // rusage
 #include <sys/wait.h>       // wait4
-#include <unistd.h>         // environ
+#include <unistd.h>         // STDERR_FILENO
 
 #include <fmt/format.h>   // fmt::format
 
-#include "atomic_file.hpp"      // replace_file
+#include "atomic_file.hpp"      // check_replaceable, replace_file
 #include "commands.hpp"         // run_run
 #include "curve.hpp"            // curve_svg, MemorySample, sparkline
-#include "exit_code.hpp"        // Failure
-#include "json.hpp"             // dump, header, Json
+#include "exit_code.hpp"        // complain, Failure
+#include "json.hpp"             // dump, header, Json, put
+#include "launch.hpp"           // Command, launch, watched_signals
 #include "process_tree.hpp"     // descendants
 #include "tamalloc/stats.hpp"   // process_stats
 #include "terminal.hpp"         // terminal_width
@@ -32,47 +31,6 @@ namespace tamstat {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// What the shell answers.
-constexpr int cannot_execute = 126, not_found = 127, by_signal = 128;
-
-sigset_t signals(std::initializer_list<int> list) {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int signal : list) ::sigaddset(&set, signal);
-    return set;
-}
-
-// Those that the command is to get, and the one that says that it has ended.
-sigset_t watched_signals() { return signals({SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}); }
-
-struct Command {
-    pid_t pid = 0;
-    Clock::time_point start;
-};
-
-// \effects blocks the signals that are watched, but not in the command
-Command start(std::vector<std::string> words) {
-    std::vector<char*> arguments;
-    arguments.reserve(words.size() + 1);
-    for (auto& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    const auto watched = watched_signals();
-    std::signal(SIGCHLD, SIG_DFL);   // where it is ignored, nobody hears that the command has ended
-    sigset_t before;
-    ::sigprocmask(SIG_BLOCK, &watched, &before);
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);   // what outlives its parent in there still belongs to it
-    posix_spawnattr_t attributes;
-    ::posix_spawnattr_init(&attributes);
-    ::posix_spawnattr_setsigmask(&attributes, &before);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    Command command{.start = Clock::now()};
-    const int error = ::posix_spawnp(&command.pid, arguments.front(), nullptr, &attributes, arguments.data(), environ);
-    ::posix_spawnattr_destroy(&attributes);
-    if (error == 0) return command;
-    throw Failure(static_cast<ExitCode>(error == ENOENT ? not_found : cannot_execute),
-                  fmt::format("run: {}: {}", words.front(), std::system_category().message(error)));
-}
 
 class Watch {
 public:
@@ -97,21 +55,24 @@ public:
         samples_.push_back(sum);
     }
 
-    // What the kernel says in the end of the largest process: samples may have missed it. But it begins with what this
-    // process had when it started the command.
+    // What the kernel says in the end of the largest process: samples may have missed it. It counts in what was there before
+    // the command, and its counters are not exact to the page.
     void note_usage(const rusage& usage) {
-        rusage own{};
-        ::getrusage(RUSAGE_SELF, &own);
-        constexpr std::uint64_t kib = 1024;
-        if (usage.ru_maxrss > own.ru_maxrss) note_peaks(0, static_cast<std::uint64_t>(usage.ru_maxrss) * kib);
+        constexpr std::uint64_t kib = 1024, inexact = 128 * kib;
+        const auto peak = static_cast<std::uint64_t>(usage.ru_maxrss) * kib;
+        if (peak > command_.peak_before + inexact) note_peaks(0, peak);
     }
 
     void finish(int status) {
         seconds_ = std::chrono::duration<double>(Clock::now() - command_.start).count();
-        code_ = WIFSIGNALED(status) ? by_signal + WTERMSIG(status) : WEXITSTATUS(status);
+        status_ = status;
     }
 
-    [[nodiscard]] int code() const { return code_; }
+    // As a shell has it.
+    [[nodiscard]] int code() const {
+        constexpr int by_signal = 128;
+        return WIFSIGNALED(status_) ? by_signal + WTERMSIG(status_) : WEXITSTATUS(status_);
+    }
     [[nodiscard]] const std::vector<MemorySample>& samples() const { return samples_; }
     [[nodiscard]] std::string report(const Options& options) const;
     [[nodiscard]] Json json(const Options& options) const;
@@ -124,9 +85,10 @@ private:
 
     Command command_;
     std::vector<MemorySample> samples_;
-    std::uint64_t peak_reserved_ = 0, peak_committed_ = 0, most_processes_ = 0;
+    std::uint64_t peak_reserved_ = 0, peak_committed_ = 0;   // 0: ended before it was looked at
+    std::uint64_t most_processes_ = 1;
     double seconds_ = 0;
-    int code_ = 0;
+    int status_ = 0;   // of wait4(2)
 };
 
 std::string Watch::report(const Options& options) const {
@@ -135,28 +97,31 @@ std::string Watch::report(const Options& options) const {
     const auto columns = std::max(width, label_width + least) - label_width;
     const bool blocks = options.format != Format::plain && unicode();
     const auto line = [&](const char* name, std::uint64_t peak, std::uint64_t MemorySample::* figure) {
-        return fmt::format("  {:<10} peak {:>10}  {}\n", name, peak == 0 ? "-" : format_bytes(peak, options.units),
-                           sparkline(samples_, figure, columns, blocks));
+        auto text = fmt::format("  {:<10} peak {:>10}  {}", name, peak == 0 ? "-" : format_bytes(peak, options.units),
+                                sparkline(samples_, figure, columns, blocks));
+        text.erase(text.find_last_not_of(' ') + 1);
+        return text + '\n';
     };
     return fmt::format("tamstat: {}: {} {} after {:.1f} s, at most {} process{} at once\n",
-                       escaped(options.run.front()), code_ > by_signal ? "signal" : "exit",
-                       code_ > by_signal ? code_ - by_signal : code_, seconds_, most_processes_,
+                       escaped(options.run.front()), WIFSIGNALED(status_) ? "signal" : "exit",
+                       WIFSIGNALED(status_) ? WTERMSIG(status_) : WEXITSTATUS(status_), seconds_, most_processes_,
                        most_processes_ == 1 ? "" : "es") +
            line("reserved", peak_reserved_, &MemorySample::reserved) +
            line("committed", peak_committed_, &MemorySample::committed);
 }
 
 // A command that ended before it was looked at has used more than nothing.
-Json known(std::uint64_t peak) { return peak == 0 ? Json() : Json(peak); }
+Reading<std::uint64_t> known(std::uint64_t peak) { return peak == 0 ? Reading<std::uint64_t>(Unread{ESRCH}) : peak; }
 
 Json Watch::json(const Options& options) const {
     auto document = header("run");
     auto& run = document["run"] = {{"command", options.run.front()},
-                                   {"exit_code", code_},
-                                   {"seconds", std::round(seconds_ * 1000) / 1000},
-                                   {"peak_reserved", known(peak_reserved_)},
-                                   {"peak_committed", known(peak_committed_)},
-                                   {"most_processes", most_processes_}};
+                                   {"exit_code", WIFSIGNALED(status_) ? Json() : Json(WEXITSTATUS(status_))},
+                                   {"signal", WIFSIGNALED(status_) ? Json(WTERMSIG(status_)) : Json()},
+                                   {"seconds", std::round(seconds_ * 1000) / 1000}};
+    put(run, "peak_reserved", known(peak_reserved_));
+    put(run, "peak_committed", known(peak_committed_));
+    run["most_processes"] = most_processes_;
     auto& samples = run["samples"] = Json::array();
     for (const auto& sample : samples_)
         samples.push_back({{"seconds", std::round(sample.seconds * 1000) / 1000},
@@ -172,7 +137,7 @@ public:
     explicit Pace(Seconds interval) : longest_(std::chrono::duration_cast<Clock::duration>(interval)) {
         constexpr auto first = std::chrono::milliseconds(20);
         period_ = std::min<Clock::duration>(first, longest_);
-        next_ = Clock::now();
+        next_ = Clock::now() + period_;   // what a program has before the first is that of its loader
     }
 
     [[nodiscard]] timespec left() const {
@@ -211,7 +176,6 @@ bool reap(const Command& command, Watch& watch) {
 void watch_until_the_end(const Command& command, Watch& watch, Seconds interval) {
     const auto watched = watched_signals();
     Pace pace(interval);
-    watch.sample();   // it may have ended before the first wait
     while (true) {
         const auto left = pace.left();
         siginfo_t info{};
@@ -225,20 +189,34 @@ void watch_until_the_end(const Command& command, Watch& watch, Seconds interval)
     }
 }
 
-void save(const std::string& path, const std::string& text) {
-    if (const auto error = replace_file(path, text)) throw Failure(exit_io, path + ": " + error.message());
+bool to_file(const std::string& path) { return !path.empty() && path != "-"; }
+
+// Before the command runs: what it does may not be repeated for the sake of a report.
+void check_writable(const std::string& path) {
+    if (!to_file(path)) return;
+    if (const auto error = check_replaceable(path)) throw Failure(exit_io, path + ": " + error.message());
+}
+
+// \returns whether it is written; an error does not change how the command has ended
+bool save(const std::string& path, const std::string& text) {
+    const auto error = replace_file(path, text);
+    if (error) complain(path + ": " + error.message());
+    return !error;
 }
 
 }   // namespace
 
 int run_run(const Options& options) {
-    const auto command = start(options.run);
+    check_writable(options.output);
+    check_writable(options.svg);
+    const auto command = launch(options.run);
     Watch watch(command);
     watch_until_the_end(command, watch, options.interval);
     const bool as_json = options.format == Format::json || options.format == Format::json_lines;
     const auto report = as_json ? dump(watch.json(options)) + '\n' : watch.report(options);
-    if (!options.output.empty()) save(options.output, report);
-    else if (as_json || !options.quiet) std::fputs(report.c_str(), stderr);   // stdout is the command's
+    if (options.output == "-") std::fputs(report.c_str(), stdout);
+    else if (to_file(options.output) ? !save(options.output, report) : as_json || !options.quiet)
+        std::fputs(report.c_str(), stderr);   // stdout is the command's
     if (!options.svg.empty()) save(options.svg, curve_svg(watch.samples(), options.run.front()));
     return watch.code();
 }

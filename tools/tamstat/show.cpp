@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // tamstat show: everything about one process, and a picture of its address space.
+#include <cerrno>        // EACCES, EPERM
 #include <cstdint>       // std::uint64_t
 #include <cstdio>        // std::fputs
 #include <span>          // std::span
@@ -7,6 +8,8 @@
 #include <string_view>   // std::string_view
 #include <utility>       // std::move
 #include <vector>        // std::vector
+
+#include <unistd.h>   // geteuid
 
 #include <fmt/format.h>
 #include <range/v3/range/conversion.hpp>
@@ -129,12 +132,20 @@ std::string picture_of(std::span<const tamalloc::Mapping> mappings, const Option
                               .units = options.units});
 }
 
+// As below the table of ps.
+std::string denied_line(const ProcessRow& row) {
+    const int error = row.first_error();
+    if (error != EACCES && error != EPERM) return {};
+    return fmt::format("some of it may not be read{}\n", ::geteuid() == 0 ? "" : ": run as root for the rest");
+}
+
 void print_sheet(const ProcessRow& row, std::span<const tamalloc::Mapping> mappings, const Options& options) {
     const auto sheet = sheet_of(row, options);
     auto layout = layout_for(options);
     layout.header = false;
     auto text = escaped(title_of(row, sheet), layout.alphabet) + '\n' + sheet.table().text(layout);
     if (!mappings.empty()) text += '\n' + picture_of(mappings, options);
+    if (!options.quiet) text += denied_line(row);
     std::fputs(text.c_str(), stdout);
 }
 

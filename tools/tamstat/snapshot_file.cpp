@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "snapshot_file.hpp"
 
-#include <algorithm>      // std::min, std::ranges::sort
+#include <algorithm>      // std::min, std::ranges::equal, std::ranges::sort
 #include <charconv>       // std::from_chars
 #include <limits>         // std::numeric_limits
 #include <stdexcept>      // std::runtime_error
@@ -38,6 +38,15 @@ std::string text(const Json& object, std::string_view key) {
     if (value.is_null()) return {};
     if (!value.is_string()) throw Malformed(fmt::format("\"{}\" is no text", key));
     return value.get<std::string>();
+}
+
+// "2026-11-20T17:33:02Z": it is printed as it is.
+std::string time(const Json& json) {
+    constexpr std::string_view form = "0000-00-00T00:00:00Z";
+    auto result = text(json, "time");
+    const auto fits = [](char have, char want) { return want == '0' ? have >= '0' && have <= '9' : have == want; };
+    if (!std::ranges::equal(result, form, fits)) throw Malformed(R"("time" is no time such as 2026-11-20T17:33:02Z)");
+    return result;
 }
 
 const Json& list(const Json& object, std::string_view key) {
@@ -92,7 +101,7 @@ Snapshot::Identity identity(const Json& json) {
 
 Snapshot snapshot_from(const Json& json) {
     if (!json.is_object() || member(json, "schema") != "tamstat/1") throw Malformed(R"("schema" is not "tamstat/1")");
-    Snapshot snapshot{text(json, "time"), {}};
+    Snapshot snapshot{time(json), {}};
     for (const auto& process : list(json, "processes")) {
         const auto id = identity(process);
         if (!snapshot.processes.emplace(id, process_from(process)).second)

@@ -3,6 +3,7 @@
 #include <chrono>        // std::chrono::milliseconds
 #include <cstddef>       // std::size_t
 #include <cstdint>       // std::uint64_t
+#include <cstring>       // std::strerror
 #include <string>        // std::string
 #include <string_view>   // std::string_view
 #include <thread>        // std::this_thread
@@ -12,10 +13,11 @@
 #include <fmt/format.h>   // fmt::format
 #include <unistd.h>       // STDOUT_FILENO
 
+#include "columns.hpp"                  // raw_cell
 #include "commands.hpp"                 // run_sys
 #include "exit_code.hpp"                // Failure
 #include "json.hpp"                     // dump, header, Json
-#include "machine.hpp"                  // meminfo, pressure
+#include "machine.hpp"                  // first_line, meminfo, pressure
 #include "output.hpp"                   // print_now
 #include "rows.hpp"                     // layout_for
 #include "screen.hpp"                   // Screen
@@ -33,6 +35,10 @@ using tamalloc::SystemTotals;
 
 template<class T> T value_or_throw(const tamalloc::result<T>& result, const Options& options) {
     if (result) return *result;
+    // The library does not say which of its files it was.
+    for (const auto* const name : {"/meminfo", "/stat"})
+        if (const auto line = first_line(options.procfs + name); !line)
+            throw Failure(exit_io, fmt::format("sys: {}{}: {}", options.procfs, name, std::strerror(line.why().error)));
     throw Failure(exit_io, fmt::format("sys: {}: {}", options.procfs, result.error().message()));
 }
 
@@ -95,24 +101,19 @@ Sample take(const Options& options, const SystemStats& before) {
             .time = cpu_between(before, stats)};
 }
 
-std::string percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
-
-std::string share_of(std::uint64_t part, std::uint64_t whole) {
-    return whole == 0 ? "" : percent(static_cast<double>(part) / static_cast<double>(whole));
-}
-
 class SystemTable {
 public:
-    explicit SystemTable(const Options& options) : options_(options) {}
+    explicit SystemTable(const Options& options) : options_(options), csv_(options.format == Format::csv) {}
 
     void bytes(const char* what, const char* figure, std::uint64_t value, std::uint64_t of = 0, double high = 2) {
         const bool is_high = of != 0 && static_cast<double>(value) > high * static_cast<double>(of);
+        const auto part = of == 0 ? std::string() : percent(static_cast<double>(value) / static_cast<double>(of));
         table_.add({what,
                     figure,
-                    format_bytes(value, options_.units),
-                    {share_of(value, of), is_high ? Style::high : Style::none}});
+                    csv_ ? raw_cell(Value(value)) : format_bytes(value, options_.units),
+                    {part, is_high ? Style::high : Style::none}});
     }
-    void unread(const char* what, const char* figure) { table_.add({what, figure, "-", ""}); }
+    void unread(const char* what, const char* figure) { table_.add({what, figure, csv_ ? "" : "-", ""}); }
     void count(const char* what, const char* figure, std::uint64_t value) {
         table_.add({what, figure, fmt::format("{}", value), ""});
     }
@@ -122,8 +123,16 @@ public:
     Table take() { return std::move(table_); }
 
 private:
+    [[nodiscard]] std::string percent(double share) const {
+        return csv_ ? raw_cell(Value(share)) : fmt::format("{:.1f}%", 100 * share);
+    }
+
     const Options& options_;
-    Table table_{{{"WHAT", Align::left}, {"FIGURE", Align::left}, {"VALUE"}, {"SHARE"}}};
+    bool csv_;   // raw figures
+    Table table_{{{csv_ ? "what" : "WHAT", Align::left},
+                  {csv_ ? "figure" : "FIGURE", Align::left},
+                  {csv_ ? "value" : "VALUE"},
+                  {csv_ ? "share" : "SHARE"}}};
 };
 
 void add_pressure(SystemTable& table, const char* what, const Reading<Pressure>& reading, bool with_full) {

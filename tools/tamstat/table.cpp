@@ -4,6 +4,7 @@
 #include <algorithm>     // std::max, std::min
 #include <array>         // std::array
 #include <cstdint>       // SIZE_MAX
+#include <limits>        // std::numeric_limits
 #include <string_view>   // std::string_view
 #include <utility>       // std::move
 
@@ -18,6 +19,7 @@ struct Shown {   // a column, escaped
     std::vector<std::string> texts;
     std::size_t width = 0;
     Align align{};
+    int rank = 0;
     bool left_out = false;
 };
 
@@ -33,7 +35,7 @@ void narrow_words(std::vector<Shown>& columns, std::size_t limit, std::size_t le
     while (total_width(columns) > limit) {
         Shown* widest = nullptr;
         for (auto& column : columns)
-            if (column.align == Align::left && column.width > least &&
+            if (column.align == Align::left && column.rank <= 0 && !column.left_out && column.width > least &&
                 (widest == nullptr || column.width > widest->width))
                 widest = &column;
         if (widest == nullptr) return;
@@ -41,28 +43,48 @@ void narrow_words(std::vector<Shown>& columns, std::size_t limit, std::size_t le
     }
 }
 
-// Leaves out columns of that kind from the right: of figures all but the first, of words all but the first and the last, where
-// names stand.
+// Leaves out the columns of a rank below 0, the lowest first.
 // \returns whether there were any
-bool leave_out(std::vector<Shown>& columns, Align kind, std::size_t limit) {
+bool leave_out_first(std::vector<Shown>& columns, std::size_t limit) {
+    bool some = false;
+    while (total_width(columns) > limit) {
+        Shown* lowest = nullptr;
+        for (auto& column : columns)
+            if (column.rank < 0 && !column.left_out && (lowest == nullptr || column.rank < lowest->rank))
+                lowest = &column;
+        if (lowest == nullptr) break;
+        some = lowest->left_out = true;
+    }
+    return some;
+}
+
+// Leaves out columns of that kind up to that rank from the right: of figures all but the first, of words all but the first and
+// the last, where names stand.
+// \returns whether there were any
+bool leave_out(std::vector<Shown>& columns, Align kind, int rank, std::size_t limit) {
     std::vector<Shown*> of_kind;
     for (auto& column : columns)
-        if (column.align == kind) of_kind.push_back(&column);
+        if (column.align == kind && !column.left_out) of_kind.push_back(&column);
     if (kind == Align::left && !of_kind.empty()) of_kind.pop_back();
     bool some = false;
     for (; of_kind.size() > 1 && total_width(columns) > limit; of_kind.pop_back())
-        some = of_kind.back()->left_out = true;
+        if (of_kind.back()->rank <= rank) some = of_kind.back()->left_out = true;
     return some;
 }
 
 // \returns whether columns are left out
 bool fit(std::vector<Shown>& columns, std::size_t limit) {
-    narrow_words(columns, limit, least_of_words);
     if (total_width(columns) <= limit) return false;
     constexpr std::size_t mark = 2;   // " …"
     const auto room = limit > mark ? limit - mark : 0;
-    bool some = leave_out(columns, Align::right, room);
-    some = leave_out(columns, Align::left, room) || some;
+    bool some = leave_out_first(columns, room);
+    narrow_words(columns, some ? room : limit, least_of_words);
+    constexpr int usual = 0, highest = std::numeric_limits<int>::max();
+    for (const int rank : {usual, highest}) {
+        if (total_width(columns) <= (some ? room : limit)) return some;
+        some = leave_out(columns, Align::right, rank, room) || some;
+        some = leave_out(columns, Align::left, rank, room) || some;
+    }
     narrow_words(columns, some ? room : limit, 1);
     return some;
 }
@@ -106,6 +128,7 @@ std::vector<Line> Table::lines(const Layout& layout) const {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         auto& column = shown[i];
         column.align = columns_[i].align;
+        column.rank = columns_[i].rank;
         column.texts.push_back(escaped(columns_[i].header, layout.alphabet));
         for (const auto& row : rows_)
             column.texts.push_back(i < row.size() ? escaped(row[i].text, layout.alphabet) : std::string());

@@ -28,6 +28,7 @@ enum class Style : unsigned char { none, high, low, warning };
 struct TableColumn {
     std::string header;
     Align align = Align::right;
+    int rank = 0;   // where there is no room: below 0 it goes first, the lowest of all; above 0 it stays and is not cut
 };
 
 /// What stands in a row; an implicit conversion, so that rows can be written as lists of strings.
@@ -67,8 +68,9 @@ public:
     /// \requires as many cells as there are columns, or fewer: the rest is empty
     void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
 
-    /// \returns the lines. Where they are wider than the layout allows, words are cut with an ellipsis; where that is not
-    /// enough, columns are left out from the right, figures first, and the header ends in an ellipsis. A figure is never cut.
+    /// \returns the lines. Where they are wider than the layout allows, columns of a rank below 0 are left out; then words are
+    /// cut with an ellipsis; where that is not enough, columns are left out from the right, figures first, those of a rank
+    /// above 0 last. Then the header ends in an ellipsis. A figure is never cut.
     [[nodiscard]] std::vector<Line> lines(const Layout& layout) const;
 
     /// \returns the same, each ending in \n

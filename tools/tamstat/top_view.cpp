@@ -97,10 +97,14 @@ std::vector<ProcessRow> TopView::rows() const {
     return rows;
 }
 
+std::string TopView::sorted_by() const {
+    return options_.sort.empty() ? std::string(presets.at(preset_).sort) : options_.sort.front().column;
+}
+
 std::string TopView::title(std::size_t shown) const {
     const auto totals = totals_of(now_.rows);
-    auto text = fmt::format("{}: {} of {} processes, reserved {}, committed {}", presets.at(preset_).name, shown,
-                            totals.processes, format_bytes(totals.reserved, options_.units),
+    auto text = fmt::format("{} by {}: {} of {} processes, reserved {}, committed {}", presets.at(preset_).name,
+                            sorted_by(), shown, totals.processes, format_bytes(totals.reserved, options_.units),
                             format_bytes(totals.committed, options_.units));
     if (totals.unreadable > 0) text += fmt::format(", {} not readable in full", totals.unreadable);
     if (now_.exited > 0) text += fmt::format(", exited {}", now_.exited);
@@ -133,10 +137,11 @@ void TopView::add_list(std::vector<Line>& lines, std::size_t width, std::size_t 
     first_ = std::clamp(first_, selected_ >= room_ ? selected_ - room_ + 1 : 0, selected_);
     const auto visible = std::span(shown).subspan(first_, std::min(room_, shown.size() - first_));
     auto table = table_of(visible, columns(), options_).lines({.width = width});
+    const auto* const column = find_column(sorted_by());   // whose header stands out
     for (std::size_t i = 0; i < table.size(); ++i) {
         const bool marked = i == 0 || first_ + i == selected_ + 1;   // the headers, and the one that is chosen
         if (marked)
-            for (auto& piece : table[i]) piece.reversed = true;
+            for (auto& piece : table[i]) piece.reversed = i != 0 || column == nullptr || piece.text != column->header;
         lines.push_back(std::move(table[i]));
     }
 }
@@ -236,7 +241,7 @@ void TopView::move(std::ptrdiff_t by) {
 
 void TopView::sort_by_next(std::ptrdiff_t by) {
     const auto all = columns();
-    const auto key = options_.sort.empty() ? std::string(presets.at(preset_).sort) : options_.sort.front().column;
+    const auto key = sorted_by();
     const auto now = std::ranges::find(all, std::string_view(key), &Column::key);
     const auto count = signed_size(all.size());
     const auto place = now == all.end() ? 0 : (now - all.begin() + by + count) % count;
@@ -268,6 +273,7 @@ void TopView::show_mappings() {
     auto of_one = options_;
     of_one.pids = {shown[selected_].pid};
     of_one.sort.clear();
+    of_one.limit.reset();
     of_one.filter.clear();
     try {
         show_page(fmt::format("mappings of {}", of_one.pids.front()), table_of_mappings(of_one));

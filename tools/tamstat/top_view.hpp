@@ -57,6 +57,7 @@ private:
     void show_page(std::string title, Table page);
     void show_mappings();
     void apply_filter();
+    [[nodiscard]] std::string sorted_by() const;   // a key
     [[nodiscard]] std::string title(std::size_t shown) const;
     [[nodiscard]] std::string keys() const;
     void add_list(std::vector<Line>& lines, std::size_t width, std::size_t room);

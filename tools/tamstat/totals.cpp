@@ -21,8 +21,14 @@ Totals totals_of(std::span<const ProcessRow> rows) {
         totals.unreadable += row.first_error() != 0 ? 1 : 0;
         totals.cut += row.cut() ? 1 : 0;
         if (row.accounted) totals.charged = charged;
+        else totals.charged_in_part = true;
     }
     return totals;
+}
+
+std::optional<std::uint64_t> residual(const Totals& totals, const CommitCharge& commit) {
+    if (!totals.charged || totals.charged_in_part || !commit.charged) return std::nullopt;
+    return *commit.charged > *totals.charged ? *commit.charged - *totals.charged : 0;
 }
 
 CommitCharge commit_charge(const Options& options) {
