@@ -1,23 +1,50 @@
 // SPDX-License-Identifier: MIT
 #include "parser.hpp"
 
+#include <algorithm>     // std::ranges::find
 #include <charconv>      // std::from_chars
-#include <cmath>         // std::isfinite
+#include <cmath>         // std::isfinite, std::round
 #include <cstdio>        // std::fputs
-#include <map>           // std::map
+#include <limits>        // std::numeric_limits
 #include <string>        // std::string
 #include <string_view>   // std::string_view
+#include <utility>       // std::move, std::pair
+#include <vector>        // std::vector
 
 #include <fmt/format.h>
 
+#include "accepted.hpp"           // refusal
 #include "exit_code.hpp"          // complain, exit_usage
 #include "tamalloc/version.hpp"   // TAMALLOC_VERSION_STRING
 
 namespace tamstat {
 namespace {
 
-template<class T> CLI::CheckedTransformer one_of(std::map<std::string, T> values) {
-    return CLI::CheckedTransformer(std::move(values), CLI::ignore_case);
+// An option of fixed words. Not CLI::CheckedTransformer, which shows the bytes of the values.
+template<class T> CLI::Option* one_of(CLI::App& app, const std::string& name, T& target,
+                                      std::vector<std::pair<std::string, T>> values, const std::string& what) {
+    std::vector<std::string> words;
+    for (const auto& value : values) words.push_back(value.first);
+    return app
+        .add_option_function<std::string>(
+            name,
+            [&target, values = std::move(values)](const std::string& word) {
+                target = std::ranges::find(values, word, &std::pair<std::string, T>::first)->second;
+            },
+            what)
+        ->transform(CLI::IsMember(std::move(words), CLI::ignore_case));
+}
+
+// CLI11's own checks of ranges name their limits in 309 digits.
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
+    const auto check = [=](const std::string& text) {
+        std::uint64_t number = 0;
+        const char* const last = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), last, number);
+        const bool right = error == std::errc{} && stop == last && number >= least && number <= most;
+        return right ? std::string() : fmt::format("\"{}\" is no whole number of at least {}", text, least);
+    };
+    return {check, ""};
 }
 
 // An option whose text a function reads, which throws CLI::ValidationError.
@@ -48,8 +75,9 @@ std::optional<Seconds> parse_seconds(std::string_view text) {
     const auto [stop, error] = std::from_chars(text.data(), last, number);
     if (error != std::errc{} || !std::isfinite(number) || number < 0 || number > 1e9) return {};
     const std::string_view unit(stop, static_cast<std::size_t>(last - stop));
-    for (const auto& [name, factor] : {std::pair{"", 1.0}, {"s", 1.0}, {"ms", 1e-3}, {"us", 1e-6}, {"min", 60.0}})
-        if (unit == name) return Seconds(number * factor);
+    constexpr double second = 1e9;   // in whole nanoseconds: 100000us are 0.1s
+    for (const auto& [name, factor] : {std::pair{"", second}, {"s", second}, {"ms", 1e6}, {"us", 1e3}, {"min", 60e9}})
+        if (unit == name) return Seconds(std::round(number * factor) / second);
     return {};
 }
 
@@ -91,9 +119,9 @@ std::string read_sort(const std::string& text, std::vector<SortKey>& keys) {
 
 void define_output(CLI::App& app, Options& o) {
     constexpr const char* group = "Output";
-    app.add_option("--format", o.format, "how to print")
-        ->transform(one_of<Format>(
-            {{"table", Format::table}, {"plain", Format::plain}, {"csv", Format::csv}, {"json", Format::json}}))
+    one_of<Format>(app, "--format", o.format,
+                   {{"table", Format::table}, {"plain", Format::plain}, {"csv", Format::csv}, {"json", Format::json}},
+                   "how to print")
         ->group(group);
     app.add_flag_callback("-j,--json", [&o] { o.format = Format::json; }, "as --format json")->group(group);
     app.add_flag_callback(
@@ -102,16 +130,17 @@ void define_output(CLI::App& app, Options& o) {
     app.add_flag_callback(
            "--plain", [&o] { o.format = Format::plain; }, "as --format plain: ASCII, no colour")
         ->group(group);
-    app.add_option("--color", o.color, "when to colour")
-        ->transform(one_of<ColorWhen>(
-            {{"auto", ColorWhen::automatic}, {"always", ColorWhen::always}, {"never", ColorWhen::never}}))
+    one_of<ColorWhen>(app, "--color", o.color,
+                      {{"auto", ColorWhen::automatic}, {"always", ColorWhen::always}, {"never", ColorWhen::never}},
+                      "when to colour")
         ->group(group);
-    app.add_option("-u,--units", o.units, "of sizes in tables")
-        ->transform(one_of<Units>({{"auto", Units::automatic},
-                                   {"KiB", Units::kib},
-                                   {"MiB", Units::mib},
-                                   {"GiB", Units::gib},
-                                   {"bytes", Units::bytes}}))
+    one_of<Units>(app, "-u,--units", o.units,
+                  {{"auto", Units::automatic},
+                   {"KiB", Units::kib},
+                   {"MiB", Units::mib},
+                   {"GiB", Units::gib},
+                   {"bytes", Units::bytes}},
+                  "of sizes in tables")
         ->group(group);
     app.add_option("--columns", o.columns, "a,b shows these; +a,-b adds to and takes from the usual ones")
         ->type_name("COLUMN,...")
@@ -127,9 +156,14 @@ void define_selection(CLI::App& app, Options& o) {
         app, "--sort", "COLUMN,...", [&o](const std::string& text) { return read_sort(text, o.sort); },
         "by these columns; -COLUMN: largest first")
         ->group(group);
-    app.add_option("-n,--limit", o.limit, "the first N")->type_name("N")->check(CLI::NonNegativeNumber)->group(group);
-    app.add_option("-f,--filter", o.filter, "such as: reserved>1GiB and fill<5% and comm~'node|java'")
-        ->type_name("EXPR")
+    app.add_option("-n,--limit", o.limit, "the first N")->type_name("N")->check(whole_number(0))->group(group);
+    read_by(
+        app, "-f,--filter", "EXPR",
+        [&o](const std::string& text) {
+            const bool blank = text.find_first_not_of(" \t\n") == std::string::npos;
+            return blank ? std::string("is empty") : (o.filter = text, std::string());
+        },
+        "such as: reserved>1GiB and fill<5% and comm~'node|java'")
         ->group(group);
     app.add_option("--user", o.user, "of this user, name or number")->type_name("USER")->group(group);
     app.add_option("--cgroup", o.cgroup, "in this control group and those within")->type_name("PATH")->group(group);
@@ -138,8 +172,9 @@ void define_selection(CLI::App& app, Options& o) {
 
 void define_reading(CLI::App& app, Options& o) {
     constexpr const char* group = "Reading";
-    app.add_option("--detail", o.detail, "basic: counters; rollup: PSS, USS; maps: what the reserve is made of")
-        ->transform(one_of<Detail>({{"basic", Detail::basic}, {"rollup", Detail::rollup}, {"maps", Detail::maps}}))
+    one_of<Detail>(app, "--detail", o.detail,
+                   {{"basic", Detail::basic}, {"rollup", Detail::rollup}, {"maps", Detail::maps}},
+                   "basic: counters; rollup: PSS, USS; maps: what the reserve is made of")
         ->group(group);
     read_by(
         app, "--budget", "TIME",
@@ -151,11 +186,12 @@ void define_reading(CLI::App& app, Options& o) {
         },
         "for --detail rollup and maps (default 5s; 0: no limit)")
         ->group(group);
-    app.add_option("--source", o.source, "of the figures")
-        ->transform(one_of<Source>({{"auto", Source::automatic},
-                                    {"procfs", Source::procfs},
-                                    {"syscall", Source::syscall},
-                                    {"module", Source::module}}))
+    one_of<Source>(app, "--source", o.source,
+                   {{"auto", Source::automatic},
+                    {"procfs", Source::procfs},
+                    {"syscall", Source::syscall},
+                    {"module", Source::module}},
+                   "of the figures")
         ->group(group);
     app.add_option("--procfs", o.procfs, "another directory for /proc")->type_name("DIR")->group(group);
 }
@@ -178,7 +214,11 @@ void add_pids(CLI::App& app, Options& o, const std::string& what) {
 }
 
 void add_pid(CLI::App& app, Options& o) {
-    app.add_option("pid", o.pids, "the process")->required()->expected(1)->type_name("PID")->check(CLI::PositiveNumber);
+    app.add_option("pid", o.pids, "the process")
+        ->required()
+        ->expected(1)
+        ->type_name("PID")
+        ->check(whole_number(1, std::numeric_limits<pid_t>::max()));
 }
 
 void add_interval(CLI::App& app, Options& o, const std::string& names) {
@@ -210,12 +250,12 @@ void define_live(CLI::App& app, Options& o) {
     auto* const top = command(app, o, "top", "processes, again and again");
     add_pids(*top, o, "these processes only");
     add_interval(*top, o, "-d,--interval");
-    top->add_option("-n,--count", o.count, "how many times")->type_name("N")->check(CLI::PositiveNumber);
+    top->add_option("-n,--count", o.count, "how many times")->type_name("N")->check(whole_number(1));
 
     auto* const sys = command(app, o, "sys", "memory, commit charge, pressure, processors, disk");
     sys->add_flag("-w,--watch", o.watch, "again and again");
     add_interval(*sys, o, "-d,--interval");
-    sys->add_option("--count", o.count, "how many times, with --watch")->type_name("N")->check(CLI::PositiveNumber);
+    sys->add_option("--count", o.count, "how many times, with --watch")->type_name("N")->check(whole_number(1));
     sys->add_option("--mount", o.mount, "whose file system")->type_name("DIR");
 
     auto* const run = command(app, o, "run", "run a command and tell its peaks; ends as that does");
@@ -239,7 +279,7 @@ void define_demo(CLI::App& app, Options& o) {
         },
         "pause after each MiB");
     demo->add_flag("--repeat", o.repeat, "again and again, until interrupted");
-    demo->add_option("--count", o.count, "how many times, with --repeat")->type_name("N")->check(CLI::PositiveNumber);
+    demo->add_option("--count", o.count, "how many times, with --repeat")->type_name("N")->check(whole_number(1));
     add_interval(*demo, o, "-d,--interval");
 }
 
@@ -261,7 +301,7 @@ void define_records(CLI::App& app, Options& o) {
     exporter->add_option("--by", o.by, "what a group is")->check(CLI::IsMember({"comm", "cgroup", "pid"}));
     exporter->add_option("--top", o.top, "the N largest groups, the rest as one")
         ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
+        ->check(whole_number(0));
 }
 
 void define_help(CLI::App& app, Options& o) {
@@ -301,7 +341,10 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
     define(app, options);
     try {
         app.parse(argc, argv);
-        return {};
+        const auto refused = refusal(app, options);
+        if (refused.empty()) return {};
+        complain(fmt::format("{}\nTry: tamstat {} --help", refused, options.command));
+        return exit_usage;
     } catch (const CLI::Success& wanted) {
         return app.exit(wanted);
     } catch (const CLI::ParseError& error) {
