@@ -72,14 +72,14 @@ class Units(unittest.TestCase):
             self.skipTest("SKIPPED: systemd-analyze is not installed")
         with tempfile.TemporaryDirectory() as directory:
             for name in ("tamstat.service", "tamstat.timer"):
-                Path(directory, name).write_text((FILES / name).read_text().replace("/usr/bin/tamstat", TAMSTAT))
+                Path(directory, name).write_text((FILES / name).read_text().replace("/usr/local/bin/tamstat", TAMSTAT))
             status, text = judged("systemd-analyze", "verify", "--man=no", f"{directory}/tamstat.service",
                                   f"{directory}/tamstat.timer")
         ours = [line for line in text.splitlines() if "tamstat" in line]
         self.assertEqual((status, ours), (0, []), text)
 
     def test_the_command_of_the_service_is_one(self):
-        (command,) = re.findall(r"(?m)^ExecStart=/usr/bin/tamstat (.*)$", (FILES / "tamstat.service").read_text())
+        (command,) = re.findall(r"(?m)^ExecStart=/usr/local/bin/tamstat (.*)$", (FILES / "tamstat.service").read_text())
         with tempfile.TemporaryDirectory() as directory:
             tamstat(*command.replace("/var/lib/prometheus/node-exporter", directory).split())
             self.assertTrue(Path(directory, "tamstat.prom").exists())
