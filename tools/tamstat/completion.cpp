@@ -19,14 +19,11 @@
 namespace tamstat {
 namespace {
 
-// CLI11 shows a fixed set as "TEXT:{auto,always,never}", one that it maps as "TEXT:value in {auto->0,always->1} OR {0,1}".
+// CLI11 shows a fixed set as "TEXT:{auto,always,never}".
 std::vector<std::string> choices_in(const std::string& type) {
-    std::vector<std::string> choices;
     const auto open = type.find('{'), close = type.find('}');
-    if (open == std::string::npos || close == std::string::npos) return choices;
-    for (auto& choice : CLI::detail::split(type.substr(open + 1, close - open - 1), ','))
-        choices.push_back(choice.substr(0, choice.find("->")));
-    return choices;
+    if (open == std::string::npos || close == std::string::npos) return {};
+    return CLI::detail::split(type.substr(open + 1, close - open - 1), ',');
 }
 
 std::vector<std::string> column_keys() {
