@@ -338,7 +338,8 @@ TEST_CASE("a pid that is 0 is what self says under the id that /proc knows") {
         CHECK(proc.open().process_stats(stats.pid, fields).value().start_ns == stats.start_ns);
     }
     CHECK(proc.open().process_stats(0, StatsField::all).value().name() == "sleep");
-    proc.write("1/smaps_rollup", "Pss: 1 kB\nPrivate_Dirty: 1 kB\nLazyFree: 1 kB\nAnonHugePages: 1 kB\n");
+    proc.write("1/smaps_rollup",
+               "Pss: 1 kB\nPrivate_Clean: 1 kB\nPrivate_Dirty: 1 kB\nLazyFree: 1 kB\nAnonHugePages: 1 kB\n");
     CHECK(proc.open().process_detail(0).value().base.pid == 1);
     CHECK(proc.open().process_stats(-1, StatsField::all).error() == errc::no_such_process);
 }

@@ -75,10 +75,10 @@ struct ProcessStats {
 struct ProcessDetail {
     ProcessStats base;
     std::uint64_t pss = 0;             // committed, but of a page that n processes share only the n-th part
-    std::uint64_t private_clean = 0;   // shared with nobody, and unchanged since it was read from a file
     std::uint64_t private_dirty = 0;   // what its end would free at once
     std::uint64_t lazy_free = 0;       // given back by MADV_FREE, still there
     std::uint64_t anon_huge = 0;       // in transparent huge pages
+    std::uint64_t private_clean = 0;   // shared with nobody, and unchanged since it was read from a file
 };
 
 /// Sums over the visible processes that have memory: each once, threads never; neither kernel threads nor zombies. What
