@@ -10,7 +10,7 @@
 namespace tamstat {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string result = "'";
     for (const char c : text) {
         if (c == '\'' || c == '\\') result += '\\';
@@ -23,8 +23,8 @@ std::string quoted(std::string_view text) {
 std::string action(const Argument& argument) {
     const auto words = fmt::format("{}", fmt::join(argument.words, " "));
     switch (argument.fill) {
-    case Fill::words: return "-x -a " + quoted(words);
-    case Fill::list: return "-x -a " + quoted("(__fish_complete_list , \"string split ' ' '" + words + "'\")");
+    case Fill::words: return "-x -a " + in_quotes(words);
+    case Fill::list: return "-x -a " + in_quotes("(__fish_complete_list , \"string split ' ' '" + words + "'\")");
     case Fill::files: return "-r -F";
     case Fill::directories: return "-x -a '(__fish_complete_directories)'";
     case Fill::pids: return "-x -a '(__fish_complete_pids)'";
@@ -36,11 +36,11 @@ std::string action(const Argument& argument) {
 }
 
 std::string complete(const CompletedOption& option, const std::string& condition) {
-    std::string text = "complete -c tamstat -n " + quoted(condition);
+    std::string text = "complete -c tamstat -n " + in_quotes(condition);
     for (const auto& name : option.names)
         text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
     if (option.takes_value) text += ' ' + action(option.value);
-    return text + fmt::format(" -d {}\n", quoted(option.about));
+    return text + fmt::format(" -d {}\n", in_quotes(option.about));
 }
 
 }   // namespace
@@ -54,10 +54,10 @@ std::string fish_completion(const CommandLine& line) {
     for (const auto& option : line.all.options) text += complete(option, none);
     for (const auto& command : line.commands) {
         const std::string seen = "__fish_seen_subcommand_from " + command.name;
-        text +=
-            fmt::format("complete -c tamstat -n {} -a {} -d {}\n", quoted(none), command.name, quoted(command.about));
+        text += fmt::format("complete -c tamstat -n {} -a {} -d {}\n", in_quotes(none), command.name,
+                            in_quotes(command.about));
         if (command.positional.fill != Fill::nothing)
-            text += fmt::format("complete -c tamstat -n {} {}\n", quoted(seen), action(command.positional));
+            text += fmt::format("complete -c tamstat -n {} {}\n", in_quotes(seen), action(command.positional));
         for (const auto& option : line.options_of(command)) text += complete(option, seen);
     }
     return text;

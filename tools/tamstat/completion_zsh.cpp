@@ -12,7 +12,7 @@ namespace tamstat {
 namespace {
 
 // Within '...', where _arguments reads brackets and colons.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string result;
     for (const char c : text) {
         if (c == '\'') result += "'\\''";
@@ -45,7 +45,7 @@ std::string specifications(const std::vector<CompletedOption>& options) {
         for (const auto& name : option.names) {
             const bool glued = option.takes_value && name.starts_with("--");   // --name=value, too
             text += fmt::format("        '({}){}{}[{}]{}' \\\n", fmt::join(option.names, " "), name, glued ? "=" : "",
-                                quoted(option.about), option.takes_value ? action(option.value) : "");
+                                in_quotes(option.about), option.takes_value ? action(option.value) : "");
         }
     }
     return text;
@@ -58,7 +58,7 @@ std::string zsh_completion(const CommandLine& line) {
         "#compdef tamstat\n# SPDX-License-Identifier: MIT\n# Made by tamstat completion zsh.\n\n"
         "_tamstat() {\n    local curcontext=$curcontext state line\n    typeset -A opt_args\n    local -a commands=(\n";
     for (const auto& command : line.commands)
-        text += fmt::format("        '{}:{}'\n", command.name, quoted(command.about));
+        text += fmt::format("        '{}:{}'\n", command.name, in_quotes(command.about));
     text += "    )\n    _arguments -C -A '-*' \\\n" + specifications(line.all.options);
     text += "        '1:command:->command' \\\n        '*::argument:->argument' && return\n"
             "    if [[ $state == command ]]; then\n        _describe command commands\n        return\n    fi\n"
