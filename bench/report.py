@@ -24,7 +24,6 @@ CALLOC = "calloc"   # the contender that is each peer in turn
 PEERS = ("glibc", "jemalloc", "tcmalloc", "mimalloc")
 OURS = "tamalloc"
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-QUIET = 1.15   # a yardstick that takes longer than that times its best is disturbed
 
 # What a contender is called in the names of the benchmarks.
 CONTENDERS = {"Calloc": CALLOC, "Tamalloc": OURS, "standard": "std", "Standard": "std", "lazy": OURS, "Lazy": OURS,
