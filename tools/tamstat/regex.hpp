@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Regular expressions as regcomp(3) has them, extended: unlike std::regex they need neither much stack nor exponential time.
+// Regular expressions as regcomp(3) has them, extended: unlike std::regex they need neither much stack nor exponential time,
+// but for back references and for repetitions of repetitions, which cost here what they cost in grep -E.
 //
 //   namespace tamstat {
 //     class Regex;
