@@ -212,7 +212,8 @@ def sparse_vector_construct(cell, runs, _):
 
 
 def first_cycle(cell, runs, _):
-    return Cell("first", f"first cycle of {size(arguments(cell)[1])}, untouched", runs, ["mmap and munmap"], 1, clock="real_time")
+    return Cell("first", f"first cycle of {size(arguments(cell)[1])}, untouched", runs, ["mmap and munmap"],
+                0.95 if arguments(cell)[1] > 1 << 30 else 1, clock="real_time")   # see docs/performance.md: the same calls
 
 
 def append(_, runs, __):

@@ -3,7 +3,7 @@
 # To be sourced: what a figure depends on beside the code. Says nothing that names the machine.
 machine() {
     date -u '+%Y-%m-%d %H:%M UTC'
-    echo "commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ', with changes')"
+    echo "commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD -- . ':!docs' ':!*.md' || echo ', with changes')"
     lscpu | grep -E '^(Architecture|CPU\(s\)|Model name|Hypervisor vendor)'
     grep MemTotal /proc/meminfo
     echo "Linux $(uname -r | grep -oE '^[0-9.]+') $(uname -m), load average $(cut -d ' ' -f 1-3 /proc/loadavg)"
