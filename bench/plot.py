@@ -6,7 +6,10 @@ import math
 # From Okabe and Ito's palette, which the colour-blind can tell apart; the orange darker, to be seen on white. The
 # symbols say the same again.
 STYLES = {"glibc": ("#0072b2", "square"), "jemalloc": ("#009e73", "triangle"), "tcmalloc": ("#cc79a7", "diamond"),
-          "mimalloc": ("#c58700", "cross"), "tamalloc": ("#d55e00", "disc")}
+          "mimalloc": ("#c58700", "cross"), "tamalloc": ("#d55e00", "disc"),
+          # Of docs/explanation/figures.
+          "std::vector": ("#0072b2", "square"), "4 KiB pages": ("#d55e00", "disc"), "huge pages": ("#cc79a7", "diamond"),
+          "SparseVector": ("#009e73", "triangle"), "written": ("#d55e00", "disc"), "read": ("#0072b2", "square")}
 GREY = "#7a7a7a"   # 4.3 : 1 against white and 4.9 : 1 against black
 WIDTH, HEIGHT = 400, 300                      # of a panel
 LEFT, TOP, RIGHT, BOTTOM = 66, 30, 14, 34     # inside it

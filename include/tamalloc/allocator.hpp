@@ -47,17 +47,20 @@ enum class Zeroing : unsigned char {
     zero_copies,   // of T(), and of copies of a scalar whose bits are all zero
 };
 
+/// What an Allocator does otherwise.
 struct AllocatorOptions {
     std::size_t page_threshold = tamalloc::page_threshold;   // bytes; below: operator new
-    Zeroing zero = Zeroing::value_init;
+    Zeroing zero = Zeroing::value_init;                      // which writes it elides
 };
 
+/// What allocate_at_least gives: std::allocation_result where there is one.
 #if defined(__cpp_lib_allocate_at_least)
 template<class Pointer> using allocation_result = std::allocation_result<Pointer>;
 #else
+/// What allocate_at_least gives, as std::allocation_result.
 template<class Pointer> struct allocation_result {
-    Pointer ptr;
-    std::size_t count;
+    Pointer ptr;         // the storage
+    std::size_t count;   // of objects that it has room for
 };
 #endif
 
@@ -141,6 +144,8 @@ inline void small_deallocate(void* p, std::size_t align) noexcept {
 /// Blocks of Options.page_threshold bytes and more are zeroed pages of a Source, smaller ones come from operator new.
 /// One object is used like one container: const use (copying, comparing) from several threads at once, other use by one.
 /// Equal allocators free each other's blocks. It propagates on move and swap, not on copy: rule N6.
+/// Constant time where not said otherwise; what the source does with a block is added to it.
+/// \commits no, where not said otherwise
 template<class T, PageSource Source = DefaultSource, AllocatorOptions Options = AllocatorOptions{}> class Allocator {
     static_assert(Options.zero == Zeroing::eager || detail::Complete<T>,
                   "tamalloc::Allocator<T> decides by looking at T which writes it elides, so T must be complete here; "
@@ -148,6 +153,8 @@ template<class T, PageSource Source = DefaultSource, AllocatorOptions Options = 
     static constexpr bool elides = detail::elides_writes<T, Options.zero>();
 
 public:
+    /// As std wants of an allocator.
+    /// @{
     using value_type = T;
     using size_type = std::size_t;
     using difference_type = std::ptrdiff_t;
@@ -156,10 +163,14 @@ public:
     using propagate_on_container_move_assignment = std::true_type;
     using propagate_on_container_swap = std::true_type;
     using is_always_equal = std::is_empty<Source>;
+    /// @}
+    /// As std wants of an allocator.
     template<class U> struct rebind {
-        using other = Allocator<U, Source, Options>;
+        using other = Allocator<U, Source, Options>;   // the same for U
     };
 
+    /// An equal allocator has the same source. A copy forfeits the fresh run in both, a move takes it along.
+    /// @{
     constexpr Allocator() noexcept
         requires std::default_initializable<Source>
     = default;
@@ -179,6 +190,7 @@ public:
     constexpr Allocator(const Allocator<U, Source, Options>& other) noexcept : source_(other.source_) {
         other.run_.forfeit();
     }
+    /// @}
 
     /// \returns an allocator with the same source; the argument keeps its run, which a copy would forfeit
     [[nodiscard]] constexpr Allocator select_on_container_copy_construction() const noexcept {
@@ -219,7 +231,9 @@ public:
         return reinterpret_cast<T*>(*block);
     }
 
-    /// Gives storage back. \requires p from an equal allocator, n between what was asked for and what was returned
+    /// Gives storage back.
+    /// \requires p from an equal allocator, n between what was asked for and what was returned
+    /// Costs what the source's unmap does: with DefaultSource, and with MmapSource in the kernel, the pages touched.
     /// \commits no: the block is not written
     constexpr void deallocate(T* p, size_type n) noexcept {
         if (std::is_constant_evaluated()) {
@@ -242,6 +256,7 @@ public:
     }
 
     /// Makes *p the value U(): writes nothing where p is fresh and U() is all zero bytes.
+    /// \throws what the constructor throws
     /// \commits only what is written
     template<class U>
     constexpr void construct(U* p) noexcept(std::is_nothrow_default_constructible_v<U>)
@@ -252,6 +267,7 @@ public:
 
     /// Makes *p the value U(args...). N3: without this overload libc++ would relocate by memcpy, and libstdc++ construct,
     /// behind the run's back.
+    /// \throws what the constructor throws
     /// \commits only what is written; with Zeroing::zero_copies a copy of a zero scalar into fresh memory is not
     template<class U, class Arg, class... Args>
     constexpr void construct(U* p, Arg&& arg, Args&&... args) noexcept(std::is_nothrow_constructible_v<U, Arg, Args...>)
@@ -288,7 +304,8 @@ private:
     [[no_unique_address]] detail::RunOf<Options.zero, elides> run_{};
 };
 
-/// \returns whether each may free the other's blocks; the fresh run is no part of the value
+/// \returns whether each may free the other's blocks; the fresh run is no part of the value. Constant time; threads: reads both.
+/// \commits no
 template<class T, class U, PageSource Source, AllocatorOptions Options>
 [[nodiscard]] constexpr bool operator==(const Allocator<T, Source, Options>& x,
                                         const Allocator<U, Source, Options>& y) noexcept {

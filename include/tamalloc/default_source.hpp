@@ -12,6 +12,7 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
+/// Recycled blocks of what the system has: the calls of a patched kernel, or mmap(2).
 using DefaultSource = RecyclingSource<SystemSource>;
 
 }   // namespace tamalloc::inline TAMALLOC_ABI

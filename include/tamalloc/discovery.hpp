@@ -36,7 +36,7 @@ enum class Backend : unsigned char {
 
 /// What backend() answers.
 struct BackendInfo {
-    Backend backend;
+    Backend backend;           // the one in use
     std::string_view reason;   // one English clause, static
 };
 

@@ -79,20 +79,24 @@ public:
 }   // namespace detail
 
 /// \returns the category of errc; its name is "tamalloc". Constant time, any thread.
+/// \commits no
 [[nodiscard]] inline const std::error_category& category() noexcept {
     static const detail::ErrorCategory instance;
     return instance;
 }
 
-/// Found by argument-dependent lookup when an errc is converted to std::error_code.
+/// Found by argument-dependent lookup when an errc is converted to std::error_code. Constant time, any thread.
+/// \commits no
 [[nodiscard]] inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), category()}; }
 
 /// A T, or the reason why there is none.
 template<class T = void> using result = expected<T, std::error_code>;
 
-/// Thrown by allocators and containers where the system refuses memory.
+/// Thrown by allocators and containers where the system refuses memory. Constant time; threads: as std::exception.
+/// \commits no
 class AllocationFailure : public std::bad_alloc {
 public:
+    /// What was refused, and why.
     AllocationFailure(std::error_code code, std::size_t bytes) noexcept : code_(code), bytes_(bytes) {}
 
     /// \returns a static string; allocates nothing, since memory is what is missing.

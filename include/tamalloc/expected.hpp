@@ -21,6 +21,8 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
+/// std's where there is one, else tl's.
+/// @{
 #if TAMALLOC_DETAIL_STD_EXPECTED
 template<class T, class E> using expected = std::expected<T, E>;
 template<class E> using unexpected = std::unexpected<E>;
@@ -32,5 +34,6 @@ template<class E> using unexpected = tl::unexpected<E>;
 using unexpect_t = tl::unexpect_t;
 using tl::unexpect;
 #endif
+/// @}
 
 }   // namespace tamalloc::inline TAMALLOC_ABI

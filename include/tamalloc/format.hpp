@@ -146,11 +146,15 @@ namespace detail {
 
 }   // namespace detail
 
-/// \effects writes one line without its end; width and fill apply to the whole
+/// \effects writes one line without its end; width and fill apply to the whole. Linear in its length; threads: as of the stream.
+/// \throws what the stream throws, and std::bad_alloc
+/// \commits no: what the line needs of the heap
+/// @{
 inline std::ostream& operator<<(std::ostream& out, const ProcessStats& s) { return out << detail::describe(s); }
 inline std::ostream& operator<<(std::ostream& out, const ProcessDetail& d) { return out << detail::describe(d); }
 inline std::ostream& operator<<(std::ostream& out, const SystemTotals& t) { return out << detail::describe(t); }
 inline std::ostream& operator<<(std::ostream& out, const SystemStats& s) { return out << detail::describe(s); }
+/// @}
 
 #ifdef __cpp_lib_format
 namespace detail {

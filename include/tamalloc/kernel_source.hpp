@@ -28,9 +28,10 @@ inline constexpr std::size_t largest_alignment = std::size_t{1} << 30;   // that
 
 /// As MmapSource with the same options, whose blocks it may free and the other way round, but one call maps a block,
 /// aligned and with its options, and one clears it, without /proc. Stateless and thread-safe; makes no memory resident,
-/// leaves errno alone.
+/// leaves errno alone. A call takes constant time where not said otherwise.
+/// \commits no
 template<MmapOptions Options = MmapOptions{}> struct KernelSource : MmapSource<Options> {
-    using Base = MmapSource<Options>;
+    using Base = MmapSource<Options>;   // what it is as
 
     /// \requires n a multiple of the page size
     /// \returns n bytes that read zero, at a multiple of `align`
@@ -57,7 +58,8 @@ template<MmapOptions Options = MmapOptions{}> struct KernelSource : MmapSource<O
 
     /// Makes [p, p + n), whole pages, read zero, keeping at most `keep` bytes of what is in memory.
     /// Costs what was touched, not n; as MmapSource::clear where the kernel refuses, as for userfaultfd.
-    /// \returns the bytes that stay in memory: at most `keep`, more only where pages are locked
+    /// \returns the bytes that stay in memory: at most `keep`, more only where pages are locked; always success
+    /// \errors none
     [[nodiscard]] result<std::size_t> clear(std::byte* p, std::size_t n, std::size_t keep) const noexcept {
         TAMALLOC_ASSERT(Base::whole_pages(p, n));
         if (const auto calls = detail::memory_calls(); calls.usable()) {
@@ -68,7 +70,7 @@ template<MmapOptions Options = MmapOptions{}> struct KernelSource : MmapSource<O
         return Base::clear(p, n, keep);
     }
 
-    friend bool operator==(const KernelSource&, const KernelSource&) = default;
+    friend bool operator==(const KernelSource&, const KernelSource&) = default;   // always
 
 private:
     [[nodiscard]] static bool gone(const detail::CallGroup& calls, std::intptr_t answer) noexcept {

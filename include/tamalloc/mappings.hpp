@@ -29,18 +29,24 @@ namespace tamalloc::inline TAMALLOC_ABI {
 
 /// The mappings of one process by increasing address, without vsyscall, which is the kernel's; none of a zombie and of a
 /// kernel thread. Each begin() reads them anew. Copies share one state, in which iteration leaves its error: for one thread
-/// at a time. Keeps a descriptor open, which the kernel ties to the one process.
+/// at a time. Keeps a descriptor open, which the kernel ties to the one process. Constant time where not said otherwise.
+/// \commits no
 class MappingView : public std::ranges::view_interface<MappingView> {
 public:
     class Iterator;
 
+    /// Empty, or as mappings() makes it.
+    /// \throws std::bad_alloc, if not empty
+    /// @{
     MappingView() = default;
     explicit MappingView(detail::Descriptor directory) : state_(std::make_shared<State>(std::move(directory))) {}
+    /// @}
 
-    /// \effects reads the first mapping
+    /// \effects reads the first mapping; proportional to its pages in memory
     /// \throws std::bad_alloc
     /// \commits no
     [[nodiscard]] Iterator begin() const;
+    /// \returns what an iterator at the end is equal to
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
 
     /// \returns what ended the latest iteration before the last mapping: EACCES for another user's process,
@@ -71,8 +77,13 @@ private:
 };
 
 /// Single-pass, and its copies advance together. What it refers to is valid until the next ++; may outlive the view.
+/// Constant time where not said otherwise; for one thread at a time.
+/// \commits no
 class MappingView::Iterator {
 public:
+    /// As std wants of an input iterator. ++ goes on to the next mapping: proportional to its pages in memory.
+    /// \throws ++: std::bad_alloc
+    /// @{
     using iterator_concept = std::input_iterator_tag;
     using value_type = Mapping;
     using difference_type = std::ptrdiff_t;
@@ -81,7 +92,6 @@ public:
 
     [[nodiscard]] const Mapping& operator*() const noexcept { return walk_->mapping; }
     [[nodiscard]] const Mapping* operator->() const noexcept { return &walk_->mapping; }
-    /// \throws std::bad_alloc
     Iterator& operator++() {
         walk_->advance();
         return *this;
@@ -91,6 +101,7 @@ public:
     [[nodiscard]] friend bool operator==(const Iterator& i, std::default_sentinel_t) noexcept {
         return i.walk_ == nullptr || i.walk_->at_end;
     }
+    /// @}
 
 private:
     friend MappingView;

@@ -44,17 +44,21 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
-/// The promise is the type: every block that allocate() returns reads zero.
+/// The promise is the type: every block that allocate() returns reads zero. What a call costs, and whether several threads may
+/// make one, is said by each class derived from it.
+/// \commits no, of itself
 class ZeroedResource : public std::pmr::memory_resource {
 protected:
     ZeroedResource() = default;
 };
 
 /// Blocks from page_threshold bytes on are pages of their own, smaller ones come from calloc. Equal only to itself.
-/// allocate: \throws AllocationFailure. Any thread.
+/// Any thread. Constant time, to which comes what the source does with a block: at deallocate the pages touched.
+/// \throws allocate: AllocationFailure
 /// \commits no: pages; below the threshold what calloc does
 template<PageSource Source = DefaultSource> class MemoryResource final : public ZeroedResource {
 public:
+    /// Pages come from this source.
     explicit MemoryResource(Source source = {}) noexcept : source_(source) {}
     MemoryResource(const MemoryResource&) = delete;
     MemoryResource& operator=(const MemoryResource&) = delete;
@@ -77,8 +81,8 @@ private:
 };
 
 /// Blocks of all sizes, one after the other in large reservations of address space. Freeing one does nothing; release()
-/// and the destructor give all of them back, at the cost of what was touched. Not thread-safe.
-/// allocate: \throws AllocationFailure
+/// and the destructor give all of them back, at the cost of what was touched. Constant time otherwise. Not thread-safe.
+/// \throws allocate: AllocationFailure
 /// \commits no
 template<PageSource Source = DefaultSource> class ArenaResource final : public ZeroedResource {
 public:
@@ -159,6 +163,7 @@ inline std::atomic<ZeroedResource*>& default_zeroed_resource() noexcept {
 }   // namespace detail
 
 /// \returns what pmr::Allocator uses unless told otherwise: a MemoryResource<>, until it is set. Constant time, any thread.
+/// \commits no
 [[nodiscard]] inline ZeroedResource* get_default_zeroed_resource() noexcept {
     return detail::default_zeroed_resource().load(std::memory_order_acquire);
 }
@@ -166,6 +171,7 @@ inline std::atomic<ZeroedResource*>& default_zeroed_resource() noexcept {
 /// Sets it; null sets the one from the beginning again.
 /// \requires the resource outlives what is allocated from it
 /// \returns what it was. Constant time, any thread.
+/// \commits no
 inline ZeroedResource* set_default_zeroed_resource(ZeroedResource* resource) noexcept {
     static ZeroedResource* const original = detail::default_zeroed_resource();
     return detail::default_zeroed_resource().exchange(resource == nullptr ? original : resource,
@@ -177,16 +183,22 @@ namespace pmr {
 /// A std::pmr::polymorphic_allocator that elides the writes of T() in memory that still reads zero, as tamalloc::Allocator
 /// does. Only a ZeroedResource will do. Unlike std's it propagates on move and swap (rule N6): storage may not change
 /// hands without the run that belongs to it, so containers that are swapped or moved take their resources along.
+/// One object is used like one container, by one thread at a time. Constant time where not said otherwise; what the resource
+/// does with a block is added to it.
+/// \commits no, where not said otherwise
 template<class T = std::byte> class Allocator {
     static_assert(std::is_void_v<T> || tamalloc::detail::Complete<T>, "tamalloc::pmr::Allocator<T> needs to know T");
     static constexpr bool elides = tamalloc::detail::elides_writes<T, Zeroing::value_init>();
 
 public:
+    /// As std wants of an allocator.
+    /// @{
     using value_type = T;
     using propagate_on_container_copy_assignment = std::false_type;
     using propagate_on_container_move_assignment = std::true_type;
     using propagate_on_container_swap = std::true_type;
     using is_always_equal = std::false_type;
+    /// @}
 
     /// Uses get_default_zeroed_resource().
     Allocator() noexcept : Allocator(get_default_zeroed_resource()) {}
@@ -195,7 +207,10 @@ public:
         : resource_(resource) {   // NOLINT(google-explicit-constructor): as std's
         TAMALLOC_ASSERT(resource != nullptr);
     }
-    Allocator(std::pmr::memory_resource*) = delete;   // only a ZeroedResource promises zeros
+    /// Only a ZeroedResource promises zeros.
+    /// \errors of the compiler: deleted
+    /// @{
+    Allocator(std::pmr::memory_resource*) = delete;
     // Reached by uses-allocator construction in a container of std::pmr, which would else leave its resource silently.
     template<class U> Allocator(const std::pmr::polymorphic_allocator<U>&) {   // NOLINT(google-explicit-constructor)
         static_assert(
@@ -203,6 +218,9 @@ public:
             "tamalloc::pmr::Allocator needs a ZeroedResource: give it &resource; and an element that uses it needs a "
             "container that does, tamalloc::pmr::vector<tamalloc::pmr::vector<T>>");
     }
+    /// @}
+    /// An equal allocator has an equal resource. A copy forfeits the fresh run in both, a move takes it along.
+    /// @{
     Allocator(const Allocator&) noexcept = default;   // N4
     // N5: the run moves, the resource is copied: what was moved from must still be equal, and usable.
     Allocator(Allocator&&) noexcept = default;
@@ -213,6 +231,7 @@ public:
     template<class U> Allocator(const Allocator<U>& other) noexcept : resource_(other.resource_) {
         other.run_.forfeit();
     }   // NOLINT(google-explicit-constructor)
+    /// @}
 
     /// The same memory for elements that take std's allocator, without the laziness.
     template<class U> operator std::pmr::polymorphic_allocator<U>() const noexcept {
@@ -232,7 +251,8 @@ public:
         run_.open(block, n * sizeof(T));
         return reinterpret_cast<T*>(block);
     }
-    /// Gives storage back. \requires p from an equal allocator, and this n
+    /// Gives storage back.
+    /// \requires p from an equal allocator, and this n
     void deallocate(T* p, std::size_t n) noexcept {
         run_.close(reinterpret_cast<std::byte*>(p), n * sizeof(T));
         resource_->deallocate(p, n * sizeof(T), alignof(T));
@@ -256,6 +276,7 @@ public:
 
     /// \returns an object from this resource, as allocate and construct
     /// \throws as these; nothing is leaked
+    /// \commits as these
     template<class U, class... Args> [[nodiscard]] U* new_object(Args&&... args) {
         Allocator<U> allocator(resource_);
         U* const p = allocator.allocate(1);
@@ -291,8 +312,10 @@ private:
 };
 
 /// std::vector and std::deque whose untouched elements cost no memory, on a resource chosen at run time.
+/// @{
 template<class T> using vector = std::vector<T, Allocator<T>>;
 template<class T> using deque = std::deque<T, Allocator<T>>;
+/// @}
 
 }   // namespace pmr
 }   // namespace tamalloc::inline TAMALLOC_ABI

@@ -43,11 +43,12 @@ enum class OnFork : unsigned char { copy, wipe, omit };
 /// With vm.overcommit_memory = 2 the kernel accounts everything.
 enum class Charge : unsigned char { lazy, accounted };
 
+/// What an MmapSource or a KernelSource asks the kernel for.
 struct MmapOptions {
-    Charge accounting = Charge::lazy;
-    HugePages huge = HugePages::system;
-    OnFork fork = OnFork::copy;
-    bool name = true;   // "tamalloc" in /proc/PID/maps, where the kernel has CONFIG_ANON_VMA_NAME
+    Charge accounting = Charge::lazy;     // whether the kernel counts it at once
+    HugePages huge = HugePages::system;   // how large the pages are
+    OnFork fork = OnFork::copy;           // what a child finds
+    bool name = true;                     // "tamalloc" in /proc/PID/maps, where the kernel has CONFIG_ANON_VMA_NAME
 };
 
 namespace detail {
@@ -77,9 +78,11 @@ inline bool drop_or_zero(std::byte* first, std::byte* last) noexcept {
 
 }   // namespace detail
 
-/// Stateless; all members are thread-safe, make no memory resident, and leave errno alone.
+/// Stateless; all members are thread-safe, make no memory resident, and leave errno alone. A call takes constant time where not
+/// said otherwise; what goes back to the kernel costs the kernel the pages touched.
+/// \commits no
 template<MmapOptions Options = MmapOptions{}> struct MmapSource {
-    static constexpr MmapOptions options = Options;
+    static constexpr MmapOptions options = Options;   // what it asks for
 
     /// \returns the page size
     [[nodiscard]] static std::size_t granularity() noexcept { return detail::page_size(); }
@@ -104,6 +107,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
 
     /// Makes [p, p + n) read zero and returns the memory behind its whole pages; locked pages keep theirs.
     /// \returns always success
+    /// \errors none
     result<void> purge(std::byte* p, std::size_t n) const noexcept {
         auto* const last = p + n;
         auto* const first_page = std::min(detail::page_ceiling(p), last);
@@ -116,7 +120,8 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
 
     /// Makes [p, p + n), whole pages, read zero, writing over at most `keep` bytes of what is in memory and dropping the
     /// rest. Costs what was touched, not n, where the kernel tells what that is.
-    /// \returns the bytes that stay in memory: at most `keep`, more only where pages are locked
+    /// \returns the bytes that stay in memory: at most `keep`, more only where pages are locked; always success
+    /// \errors none
     [[nodiscard]] result<std::size_t> clear(std::byte* p, std::size_t n, std::size_t keep) const noexcept {
         TAMALLOC_ASSERT(whole_pages(p, n));
         if (keep < granularity()) return detail::drop_or_zero(p, p + n) ? 0 : n;
@@ -183,6 +188,7 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
     }
 
     /// \effects calls sink(std::span<const std::byte>) for each extent of the range that may hold bytes other than zero
+    /// Proportional to the pages present, before Linux 6.7 to the range.
     /// \throws what the sink throws
     /// \commits no
     template<class Sink> result<void> for_each_populated(std::span<const std::byte> range, Sink&& sink) const {
@@ -190,9 +196,10 @@ template<MmapOptions Options = MmapOptions{}> struct MmapSource {
         return {};
     }
 
-    friend bool operator==(const MmapSource&, const MmapSource&) = default;
+    friend bool operator==(const MmapSource&, const MmapSource&) = default;   // always
 
 protected:
+    /// \returns whether the range begins and ends with a page
     [[nodiscard]] static bool whole_pages(const std::byte* p, std::size_t n) noexcept {
         return ((reinterpret_cast<std::uintptr_t>(p) | n) & (granularity() - 1)) == 0;
     }

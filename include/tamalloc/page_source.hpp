@@ -56,6 +56,7 @@ concept Mapping = requires(const S s, std::byte* p, std::size_t n, std::size_t a
 
 }   // namespace detail
 
+/// A handle to something that maps pages which read zero, and unmaps them: the least that a front end needs. Copies are equal.
 template<class S>
 concept PageSource = detail::SourceHandle<S> && detail::Granular<S> && detail::Mapping<S>;
 

@@ -28,6 +28,8 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// memory as far as the budget allows, for `decay_ms` and a little more. Before a block is freed, protection, advice and
 /// locks that were put on it must be undone, and nobody may still read or write it, nor a device or a pipe for him
 /// (MSG_ZEROCOPY, O_DIRECT, vmsplice(2)). Stateless: one cache for each type of source. Thread-safe.
+/// Constant time where not said otherwise; what goes back to Source costs what that does.
+/// \commits no
 /// Where Source has a member `options`, as MmapSource, those for fork and accounting are heeded; every multiple of its
 /// granularity is a size that it maps.
 template<PageSource Source, RecyclingOptions Options = RecyclingOptions{}>
@@ -59,6 +61,8 @@ struct RecyclingSource : Source {
     }
 
     /// As Source's. Of a part of a block that does not begin with it, as said of madvise(2) for unmap.
+    /// \errors as Source's; where memory or address space is refused, what is kept goes first
+    /// @{
     result<void> purge(std::byte* p, std::size_t n) const noexcept
         requires PurgingSource<Source>
     {
@@ -84,9 +88,12 @@ struct RecyclingSource : Source {
         Cache::forget_history(p);
         return with_room(to, [&] { return Source::shrink(p, from, to); });
     }
+    /// @}
 
     /// As Source's: reservations are not kept. What is kept goes before commit is refused, but not for reserve: who wants
     /// much address space asks for less then.
+    /// \errors as Source's
+    /// @{
     [[nodiscard]] result<void> commit(std::byte* p, std::size_t n) const noexcept
         requires ReservingSource<Source>
     {
@@ -98,8 +105,9 @@ struct RecyclingSource : Source {
         Source::release(p, n);
         Cache::decay();
     }
+    /// @}
 
-    /// Gives back everything that is kept.
+    /// Gives back everything that is kept. Proportional to that.
     static void trim() noexcept { Cache::trim(); }
 
     /// \returns what was done and what is kept. Any thread.
@@ -108,7 +116,7 @@ struct RecyclingSource : Source {
     /// \returns how many bytes in memory may be kept
     [[nodiscard]] static std::size_t budget() noexcept { return Cache::limit(); }
 
-    friend bool operator==(const RecyclingSource&, const RecyclingSource&) = default;
+    friend bool operator==(const RecyclingSource&, const RecyclingSource&) = default;   // always
 
 private:
     using Cache = detail::Recycler<Source, Options>;

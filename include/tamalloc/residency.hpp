@@ -90,27 +90,40 @@ private:
 
 /// The populated extents of a range of T, found as iteration gets there: every element whose bytes are not all zero is in
 /// exactly one. Not a snapshot: what is written meanwhile may show or not. Copyable; each begin() starts anew; an iterator
-/// is single-pass, and its copies advance together.
+/// is single-pass, and its copies advance together. Constant time where not said otherwise; threads: as a span.
+/// \commits no
 template<class T = std::byte> class PopulatedView : public std::ranges::view_interface<PopulatedView<T>> {
 public:
     class Iterator;
 
+    /// Of no element, or of these.
+    /// @{
     PopulatedView() = default;
     explicit PopulatedView(std::span<const T> range) noexcept : range_(range) {}
+    /// @}
 
     /// \throws std::bad_alloc: an iterator keeps a batch of extents on the heap
+    /// Proportional to the extents of the first batch, before Linux 6.7 to the range.
     /// \commits no
     [[nodiscard]] Iterator begin() const { return Iterator(range_); }
+    /// \returns what an iterator at the end is equal to
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
 
 private:
     std::span<const T> range_;
 };
 
+/// Of the elements of any span.
 template<class T, std::size_t Extent> PopulatedView(std::span<T, Extent>) -> PopulatedView<std::remove_cv_t<T>>;
 
+/// Single-pass. Constant time, but ++ at the end of a batch: proportional to its extents, before Linux 6.7 to the range. For
+/// one thread at a time.
+/// \commits no
 template<class T> class PopulatedView<T>::Iterator {
 public:
+    /// As std wants of an input iterator.
+    /// \throws the constructor: std::bad_alloc
+    /// @{
     using iterator_concept = std::input_iterator_tag;
     using value_type = std::span<const T>;
     using difference_type = std::ptrdiff_t;
@@ -128,6 +141,7 @@ public:
     [[nodiscard]] friend bool operator==(const Iterator& i, std::default_sentinel_t) noexcept {
         return i.state_ == nullptr || i.state_->current.empty();
     }
+    /// @}
 
 private:
     struct State {

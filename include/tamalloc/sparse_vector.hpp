@@ -57,12 +57,15 @@ struct SparseOptions {
 /// removal in the middle: std::vector does that. Not allocator-aware. Trivially copyable: elements are moved as bytes.
 ///
 /// Every function that may throw has the strong guarantee: std::length_error beyond max_size(), AllocationFailure where
-/// the system refuses. Indices are checked by TAMALLOC_ASSERT, and by at(). Threads: as std::vector.
+/// the system refuses. Indices are checked by TAMALLOC_ASSERT, and by at(). Threads: as std::vector. Constant time where not
+/// said otherwise; freeing memory costs the pages touched.
 /// \commits nothing but what the caller writes through it, where not said otherwise
 template<ZeroInitializable T, PageSource Source = DefaultSource>
     requires std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T> && (!std::is_array_v<T>)
 class SparseVector {
 public:
+    /// As of std::vector.
+    /// @{
     using value_type = T;
     using size_type = std::size_t;
     using difference_type = std::ptrdiff_t;
@@ -74,14 +77,18 @@ public:
     using const_iterator = const T*;
     using reverse_iterator = std::reverse_iterator<iterator>;
     using const_reverse_iterator = std::reverse_iterator<const_iterator>;
+    /// @}
 
     /// Empty; takes no address space before the first element.
+    /// @{
     SparseVector() noexcept
         requires std::default_initializable<Source>
     = default;
     explicit SparseVector(SparseOptions options, Source source = {}) noexcept : source_(source), options_(options) {}
+    /// @}
 
     /// n elements equal to T(), in constant time.
+    /// \throws std::length_error, AllocationFailure
     explicit SparseVector(size_type n, SparseOptions options = {}, Source source = {}) : SparseVector(options, source) {
         resize(n);
     }
@@ -95,8 +102,11 @@ public:
         return v;
     }
 
-    /// Reads the populated pages of the other.
-    /// \commits the pages in which the other has something other than zero
+    /// A copy reads the populated pages of the other, and costs them; assigning and destroying, the pages touched. What was moved
+    /// from is empty.
+    /// \throws a copy: AllocationFailure
+    /// \commits a copy: the pages in which the other has something other than zero
+    /// @{
     SparseVector(const SparseVector& other)
         requires std::copy_constructible<T>
         : SparseVector(other.size_, other.options_, other.source_) {
@@ -116,7 +126,10 @@ public:
         return *this;
     }
     ~SparseVector() { release(); }
+    /// @}
 
+    /// Exchanges the elements, which stay where they are, the options and the source.
+    /// @{
     void swap(SparseVector& other) noexcept {
         std::swap(source_, other.source_);
         std::swap(options_, other.options_);
@@ -125,15 +138,22 @@ public:
         std::swap(ready_, other.ready_);
     }
     friend void swap(SparseVector& a, SparseVector& b) noexcept { a.swap(b); }
+    /// @}
 
+    /// As of std::vector.
+    /// @{
     [[nodiscard]] size_type size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    /// @}
     /// \returns how many elements there can be before any has to move: address space, not memory
     [[nodiscard]] size_type capacity() const noexcept { return space_.size / sizeof(T); }
+    /// \returns the most that could be asked for; the system may refuse less
     [[nodiscard]] static constexpr size_type max_size() noexcept {
         return static_cast<size_type>(std::numeric_limits<difference_type>::max()) / sizeof(T);
     }
 
+    /// As of std::vector.
+    /// @{
     [[nodiscard]] T* data() noexcept { return elements(); }
     [[nodiscard]] const T* data() const noexcept { return elements(); }
     [[nodiscard]] T& operator[](size_type i) noexcept {
@@ -144,7 +164,9 @@ public:
         TAMALLOC_ASSERT(i < size_);
         return elements()[i];
     }
+    /// @}
     /// \throws std::out_of_range
+    /// @{
     [[nodiscard]] T& at(size_type i) {
         if (i >= size_) detail::throw_out_of_range();
         return elements()[i];
@@ -153,6 +175,9 @@ public:
         if (i >= size_) detail::throw_out_of_range();
         return elements()[i];
     }
+    /// @}
+    /// As of std::vector. Writing through them commits the page.
+    /// @{
     [[nodiscard]] T& front() noexcept { return (*this)[0]; }
     [[nodiscard]] const T& front() const noexcept { return (*this)[0]; }
     [[nodiscard]] T& back() noexcept { return (*this)[size_ - 1]; }
@@ -170,8 +195,10 @@ public:
     [[nodiscard]] reverse_iterator rend() noexcept { return reverse_iterator(begin()); }
     [[nodiscard]] const_reverse_iterator rend() const noexcept { return const_reverse_iterator(begin()); }
     [[nodiscard]] const_reverse_iterator crend() const noexcept { return rend(); }
+    /// @}
 
     /// New elements are T(): constant time. Removing some costs the pages that were touched.
+    /// \throws std::length_error, AllocationFailure
     void resize(size_type n) { or_throw(try_resize(n), n); }
     /// \errors as try_make; the vector is as it was
     [[nodiscard]] result<void> try_resize(size_type n) noexcept {
@@ -184,7 +211,10 @@ public:
         size_ = n;
         return {};
     }
-    /// New elements are copies of `value`; where all of its bytes are zero they are not written.
+    /// New elements are copies of `value`; where all of its bytes are zero they are not written. Linear in what is
+    /// written.
+    /// \throws std::length_error, AllocationFailure, what copying throws
+    /// \commits what is written
     void resize(size_type n, const T& value)
         requires std::copy_constructible<T>
     {
@@ -195,7 +225,8 @@ public:
         if (n > old && !zero) std::uninitialized_fill(elements() + old, elements() + n, found_at(place, value));
     }
 
-    /// Without arguments nothing is written.
+    /// Without arguments nothing is written. Constant time on average.
+    /// \throws std::length_error, AllocationFailure, what the constructor throws
     /// \commits with arguments, pages ahead of the next elements: at most 64 KiB, and a sixteenth of what there are
     template<class... Args>
         requires std::constructible_from<T, Args...>
@@ -209,6 +240,8 @@ public:
         }
         return back();
     }
+    /// As emplace_back.
+    /// \throws as emplace_back
     /// \commits as emplace_back
     void push_back(const T& value)
         requires std::copy_constructible<T>
@@ -222,6 +255,7 @@ public:
             append(value);
         }
     }
+    /// Makes the last element T(), and removes it.
     void pop_back() noexcept {
         TAMALLOC_ASSERT(size_ > 0);
         if constexpr (sizeof(T) <= 64) {
@@ -233,11 +267,12 @@ public:
             shrink_to(size_ - 1);
         }
     }
-    /// Removes all elements and keeps the address space.
+    /// Removes all elements and keeps the address space. Costs the pages touched.
     void clear() noexcept { shrink_to(0); }
 
     /// Takes address space for n elements. Where that does not fit behind the last one, they move: by page tables where the
-    /// source can, else the populated pages are copied.
+    /// source can, else the populated pages are copied: costs the pages touched.
+    /// \throws std::length_error, AllocationFailure
     void reserve(size_type n) {
         if (n <= capacity()) return;
         if (n > max_size()) detail::throw_length_error();
@@ -269,6 +304,7 @@ public:
 
     /// Makes the pages of the elements [first, last) resident, so that writing there will not fault.
     /// \errors what madvise(2) says: EFAULT, ENOMEM
+    /// Proportional to their bytes.
     /// \commits all of them
     [[nodiscard]] result<void> touch(size_type first, size_type last) noexcept {
         TAMALLOC_ASSERT(first <= last && last <= size_);
@@ -277,13 +313,16 @@ public:
 
     /// \returns the bytes of memory behind the pages of the elements
     /// \errors as tamalloc::resident_bytes
+    /// Proportional to the pages present, before Linux 6.7 to all.
     [[nodiscard]] result<std::size_t> resident_bytes() const noexcept {
         return tamalloc::resident_bytes(std::as_bytes(std::span(*this)));
     }
     /// \returns an input range of std::span<const T>: every element whose bytes are not all zero is in one of them
+    /// @{
     [[nodiscard]] PopulatedView<T> populated() const& noexcept { return PopulatedView<T>(std::span(*this)); }
     [[nodiscard]] PopulatedView<T> populated() const&& = delete;   // of a vector that is gone before it is looked at
-    /// \effects calls f(std::span<const T>) for each of these; allocates nothing
+    /// @}
+    /// \effects calls f(std::span<const T>) for each of these; allocates nothing. Proportional to them.
     /// \throws what f throws
     template<class F> void for_each_populated(F f) const {
         detail::WholeElements<T> whole{std::span(*this)};
@@ -293,7 +332,9 @@ public:
         });
     }
 
-    /// Looks at elements that are populated in one of the two: the others are T() in both, and T() == T().
+    /// Looks at elements that are populated in one of the two: the others are T() in both, and T() == T(). Costs the
+    /// pages touched.
+    /// \throws what comparing elements throws
     [[nodiscard]] friend bool operator==(const SparseVector& a, const SparseVector& b)
         requires std::equality_comparable<T>
     {

@@ -53,7 +53,7 @@ namespace tamalloc::inline TAMALLOC_ABI {
 }
 
 /// \returns the same and what a walk over all its pages tells, from /proc: some 10 ms per GiB committed, with its memory
-/// map locked
+/// map locked; any thread
 /// \errors as process_stats; EACCES for another user's process; errc::unsupported: a kernel without smaps_rollup
 /// \commits no
 [[nodiscard]] inline result<ProcessDetail> process_detail(pid_t pid = 0) noexcept {
@@ -77,7 +77,7 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// \returns memory, processors, and the file system mounted there, from /proc and statvfs(3); null leaves the file system
 /// out, as a network mount may hang
 /// \errors ENOENT: no /proc, no such mount point; errc::malformed_procfs, EMFILE and the like
-/// Any thread; allocates nothing and leaves errno alone.
+/// Constant time; any thread; allocates nothing and leaves errno alone.
 /// \commits no
 [[nodiscard]] inline result<SystemStats> system_stats(const char* mount_point = "/") noexcept {
     const auto procfs = detail::Procfs::open();
@@ -88,20 +88,26 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// The processes that were there when processes() was called, by increasing pid, without kernel threads and what is
 /// hidden. Each is read when iteration gets there, or some of them ahead, and left out if it has ended; so this is no
 /// snapshot, and a pid that was reused meanwhile may show its new owner. Each begin() starts at the first again. Copies
-/// share one state, in which iteration leaves its error: for one thread at a time.
+/// share one state, in which iteration leaves its error: for one thread at a time. Constant time where not said otherwise.
+/// \commits no
 class ProcessView : public std::ranges::view_interface<ProcessView> {
 public:
     class Iterator;
 
+    /// Empty, or as processes() makes it.
+    /// \throws std::bad_alloc, if not empty
+    /// @{
     ProcessView() = default;
     ProcessView(detail::ModuleStats source, std::vector<pid_t> pids, StatsField fields)
         : state_(std::make_shared<State>(std::move(source), std::move(pids), fields)) {}
     explicit ProcessView(const detail::Census& census) : state_(std::make_shared<State>(census)) {}
+    /// @}
 
     /// \effects reads the first process
     /// \throws std::bad_alloc
     /// \commits no
     [[nodiscard]] Iterator begin() const;
+    /// \returns what an iterator at the end is equal to
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
 
     /// \returns what ended the latest iteration before the last process; as process_stats. No error: it got to the end.
@@ -128,8 +134,12 @@ private:
 
 /// Single-pass, and its copies advance together: where they stand is kept outside of them, since adaptors may copy an
 /// iterator and then hand out what the copy refers to. Valid until the next ++; may outlive the view.
+/// Constant time where not said otherwise; for one thread at a time.
+/// \commits no
 class ProcessView::Iterator {
 public:
+    /// As std wants of an input iterator. ++ goes on to the next process that is there: costs as process_stats.
+    /// @{
     using iterator_concept = std::input_iterator_tag;
     using value_type = ProcessStats;
     using difference_type = std::ptrdiff_t;
@@ -147,6 +157,7 @@ public:
     [[nodiscard]] friend bool operator==(const Iterator& i, std::default_sentinel_t) noexcept {
         return i.walk_ == nullptr || i.walk_->at_end;
     }
+    /// @}
 
 private:
     friend ProcessView;

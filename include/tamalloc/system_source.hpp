@@ -18,6 +18,8 @@ namespace tamalloc::inline TAMALLOC_ABI {
 
 /// KernelSource where the kernel has the calls, else MmapSource, and so from the moment on that they are refused. Blocks
 /// of the one are freed by the other. Address space is reserved by mmap(2) in any case.
+/// Thread-safe, constant time, as these two.
+/// \commits no
 struct SystemSource : KernelSource<> {
     /// \returns the back-end that the pages come from. Constant time, any thread.
     [[nodiscard]] static Backend active() noexcept { return backend().backend; }
@@ -31,7 +33,7 @@ struct SystemSource : KernelSource<> {
         return MmapSource<>::map(n, align);
     }
 
-    friend bool operator==(const SystemSource&, const SystemSource&) = default;
+    friend bool operator==(const SystemSource&, const SystemSource&) = default;   // always
 };
 
 }   // namespace tamalloc::inline TAMALLOC_ABI

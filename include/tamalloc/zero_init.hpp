@@ -140,7 +140,8 @@ template<class... Ts>
 inline constexpr bool enable_zero_init<std::tuple<Ts...>> =
     (ZeroInitializable<Ts> && ...) && ImplicitLifetime<std::tuple<Ts...>>;
 
-/// Begins the lifetime of a T whose object representation is what the storage holds already.
+/// Begins the lifetime of a T whose object representation is what the storage holds already. Constant time; threads: as of
+/// the storage.
 /// \requires p points to sizeof(T) bytes, aligned for T
 /// \commits no: neither reads nor writes the storage
 template<ImplicitLifetime T> [[gnu::always_inline]] inline T* start_lifetime_as(void* p) noexcept {
@@ -154,7 +155,8 @@ template<ImplicitLifetime T> [[gnu::always_inline]] inline T* start_lifetime_as(
 #endif
 }
 
-/// The same for an array of `count` elements; null when count is 0 and p is null.
+/// The same for an array of `count` elements; null when count is 0 and p is null. Constant time; threads: as of the storage.
+/// \commits no: neither reads nor writes the storage
 template<ImplicitLifetime T>
 [[gnu::always_inline]] inline T* start_lifetime_as_array(void* p, [[maybe_unused]] std::size_t count) noexcept {
 #if defined(__cpp_lib_start_lifetime_as)
@@ -166,7 +168,7 @@ template<ImplicitLifetime T>
 #endif
 }
 
-/// \returns whether every byte is 0; linear
+/// \returns whether every byte is 0. Linear, up to the first that is not; threads: reads the bytes.
 /// \commits no: reading an untouched page maps the shared zero page
 [[nodiscard]] inline bool all_zero(std::span<const std::byte> bytes) noexcept {
     // Equal to itself shifted by one and starting with 0 is all 0; memcmp is vectorised at every -O level.

@@ -58,13 +58,17 @@ template<class T> struct ZeroedObjects {
 }   // namespace detail
 
 /// A contiguous range of a fixed number of elements, move-only: a copy would touch what nobody touched. Elements live in
-/// pages of a Source; below page_threshold bytes in calloc's memory. Threads: as std::vector.
+/// pages of a Source; below page_threshold bytes in calloc's memory. Threads: as std::vector. Constant time where
+/// not said otherwise; freeing memory costs the pages touched.
+/// \commits nothing but what the caller writes through it, where not said otherwise
 template<ZeroInitializable T, PageSource Source = DefaultSource>
     requires std::is_trivially_destructible_v<T>
 class ZeroedArray {
     using Objects = detail::ZeroedObjects<T>;
 
 public:
+    /// As of std::vector.
+    /// @{
     using value_type = T;
     using size_type = std::size_t;
     using difference_type = std::ptrdiff_t;
@@ -76,6 +80,7 @@ public:
     using const_iterator = const T*;
     using reverse_iterator = std::reverse_iterator<iterator>;
     using const_reverse_iterator = std::reverse_iterator<const_iterator>;
+    /// @}
 
     /// No elements, no memory.
     constexpr ZeroedArray() noexcept
@@ -100,6 +105,7 @@ public:
     ZeroedArray(const ZeroedArray&) = delete;
     ZeroedArray& operator=(const ZeroedArray&) = delete;
     /// What was moved from is empty. Elements stay where they are.
+    /// @{
     constexpr ZeroedArray(ZeroedArray&& other) noexcept
         : source_(other.source_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
     ZeroedArray& operator=(ZeroedArray&& other) noexcept {
@@ -113,15 +119,21 @@ public:
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
     }
+    /// @}
 
+    /// As of std::vector.
+    /// @{
     [[nodiscard]] T* data() noexcept { return data_; }
     [[nodiscard]] const T* data() const noexcept { return data_; }
     [[nodiscard]] size_type size() const noexcept { return size_; }
     [[nodiscard]] size_type size_bytes() const noexcept { return size_ * sizeof(T); }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    /// @}
     /// \returns the largest n that can be asked for; the system may refuse less
     [[nodiscard]] static constexpr size_type max_size() noexcept { return Objects::max_size; }
 
+    /// As of std::vector.
+    /// @{
     [[nodiscard]] iterator begin() noexcept { return data_; }
     [[nodiscard]] iterator end() noexcept { return data_ + size_; }
     [[nodiscard]] const_iterator begin() const noexcept { return data_; }
@@ -134,8 +146,10 @@ public:
     [[nodiscard]] const_reverse_iterator rend() const noexcept { return const_reverse_iterator(begin()); }
     [[nodiscard]] const_reverse_iterator crbegin() const noexcept { return rbegin(); }
     [[nodiscard]] const_reverse_iterator crend() const noexcept { return rend(); }
+    /// @}
 
     /// \requires i < size()
+    /// @{
     [[nodiscard]] T& operator[](size_type i) noexcept {
         TAMALLOC_ASSERT(i < size_);
         return data_[i];
@@ -144,8 +158,10 @@ public:
         TAMALLOC_ASSERT(i < size_);
         return data_[i];
     }
+    /// @}
 
     /// \throws std::out_of_range when i >= size()
+    /// @{
     [[nodiscard]] T& at(size_type i) {
         if (i >= size_) detail::throw_out_of_range();
         return data_[i];
@@ -154,12 +170,15 @@ public:
         if (i >= size_) detail::throw_out_of_range();
         return data_[i];
     }
+    /// @}
 
     /// \requires !empty()
+    /// @{
     [[nodiscard]] T& front() noexcept { return (*this)[0]; }
     [[nodiscard]] const T& front() const noexcept { return (*this)[0]; }
     [[nodiscard]] T& back() noexcept { return (*this)[size_ - 1]; }
     [[nodiscard]] const T& back() const noexcept { return (*this)[size_ - 1]; }
+    /// @}
 
     /// Makes every element T() and gives the memory back. Proportional to the pages touched where the Source can purge,
     /// and below page_threshold bytes, or with another Source, to size().
@@ -176,24 +195,30 @@ private:
     size_type size_ = 0;
 };
 
-/// Frees what make_zeroed made.
+/// Frees what make_zeroed made. Costs the pages touched; threads: as a pointer.
+/// \commits no
 template<ZeroInitializable T>
     requires std::is_trivially_destructible_v<T>
 class PageDeleter {
 public:
+    /// Of n elements, or of none.
+    /// @{
     PageDeleter() = default;
     explicit PageDeleter(std::size_t n) noexcept : size_(n) {}
+    /// @}
 
     /// \returns the number of elements
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
+    /// Frees them.
     void operator()(T* objects) const noexcept { detail::ZeroedObjects<T>::free(DefaultSource{}, objects, size_); }
 
 private:
     std::size_t size_ = 0;
 };
 
-/// \returns n elements T(), as ZeroedArray, for an interface that wants a pointer; null when n is 0
+/// \returns n elements T(), as ZeroedArray, for an interface that wants a pointer; null when n is 0. Constant time, any
+/// thread.
 /// \throws as the constructor of ZeroedArray
 /// \commits as it
 template<ZeroInitializable T>

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds and runs what README.md shows. Every ```cpp block is a whole program; it must compile without a warning with
-# g++-12 in C++20 and with clang-19 and libc++ in C++23, and exit 0. Every ```cmake block is the CMakeLists.txt of a consumer, every
+# Builds and runs what README.md and the pages of docs show. Every ```cpp block is a whole program; those of README.md must compile
+# without a warning with g++-12 in C++20 and with clang-19 and libc++ in C++23, the others with g++-12, and exit 0; a ```text block
+# that follows is what it prints. In README.md every ```cmake block is the CMakeLists.txt of a consumer, every
 # line with cmake or g++ in a ```sh block a command; both get the first program. Its figures, and those of docs/performance.md, must be
 # what the newest raw data of docs/bench give.
 # Usage: check.sh
@@ -11,9 +12,21 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 
-# block-1.cpp, block-2.cmake, ...: the fenced blocks in order, named after their language.
-awk '/^```[a-z]+$/ { n++; file = "block-" n "." substr($0, 4); next } /^```$/ { file = ""; next } file { print > file }' \
-    "$root/README.md"
+# README-1.cpp, README-2.cmake, ...: the fenced blocks of a page in order, named after their language. A text block that follows a
+# program, with nothing between, becomes its .expected.
+mapfile -t pages < <(cd "$root" && find README.md docs -name '*.md' ! -path 'docs/bench/*')
+(cd "$root" && awk -v dir="$dir" '
+    FNR == 1 { n = 0; program = ""; page = FILENAME; sub(/\.md$/, "", page); gsub("/", "_", page) }
+    /^```[a-z]+$/ {
+        language = substr($0, 4)
+        file = dir "/" (language == "text" && program ? program ".expected" : page "-" ++n "." language)
+        program = language == "cpp" ? page "-" n ".cpp" : ""
+        next
+    }
+    /^```$/ { file = ""; next }
+    file { print > file; next }
+    /[^ ]/ { program = "" }
+' "${pages[@]}")
 newest=$(find "$root/docs/bench" -mindepth 1 -maxdepth 1 | sort | tail -n 1)
 mkdir -p again/docs/bench
 cp -r "$newest" again/docs/bench/
@@ -27,32 +40,44 @@ for file in README.md docs/performance.md "docs/bench/${newest##*/}"; do
     }
 done
 
-programs=(block-*.cpp)
-recipes=(block-*.cmake)
-echo "${#programs[@]} programs, ${#recipes[@]} CMake files"
+# How tamstat is installed stands in two places.
+diff README-*.console docs_reference_tamstat-1.sh
+
+programs=(README-*.cpp)
+recipes=(README-*.cmake)
+samples=(docs_*.cpp)
+echo "${#programs[@]} programs and ${#recipes[@]} CMake files in README.md, ${#samples[@]} programs in docs"
 
 # Compiles and runs one program. Usage: try PROGRAM STANDARD COMPILER...
 try() {
     local program=$1 standard=$2
     shift 2
     echo "== $program, $*, C++$standard"
-    "$@" "-std=c++$standard" -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -pthread -I "$root/include" \
+    "$@" "-std=c++$standard" -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -pthread -I "$root/include" \
         "$program" -o "$program-$1-$standard"
-    "./$program-$1-$standard"
+    "./$program-$1-$standard" >"$program-$1-$standard.out"
+    cat "$program-$1-$standard.out"
+    # A huge page is more than what the pages say, which is said there.
+    if [[ -e $program.expected ]] && ! grep -q '\[always\]' /sys/kernel/mm/transparent_hugepage/enabled; then
+        diff "$program.expected" "$program-$1-$standard.out"
+    fi
 }
 export root
 export -f try
-for program in "${programs[@]}"; do
-    echo "$program 20 g++-12"
-    echo "$program 23 clang++-19 -stdlib=libc++"
-done | xargs -P "$(nproc)" -L 1 bash -euc 'try "$@"' bash
+{
+    for program in "${programs[@]}"; do
+        echo "$program 20 g++-12 -O2"
+        echo "$program 23 clang++-19 -stdlib=libc++ -O2"
+    done
+    printf '%s 20 g++-12 -O0\n' "${samples[@]}"
+} | xargs -P "$(nproc)" -L 1 bash -euc 'try "$@"' bash
 
 cp "${programs[0]}" main.cpp
 ln -s "$root" tamalloc   # where the blocks expect a copy of the project
 while read -r line; do
     echo "== $line"
     sh -euc "$line" >cmake.log
-done < <(grep -hE '^cmake ' block-*.sh)
+done < <(grep -hE '^cmake ' README-*.sh)
 for recipe in "${recipes[@]}"; do
     echo "== $recipe"
     mkdir "consumer-$recipe"
@@ -72,5 +97,5 @@ while read -r line; do
     ./field
     rm field
     lines=$((lines + 1))
-done < <(grep -hE '^g\+\+' block-*.sh)
-echo "README: ${#programs[@]} programs, ${#recipes[@]} CMake files and $lines command lines work"
+done < <(grep -hE '^g\+\+' README-*.sh)
+echo "${#programs[@]} programs, ${#recipes[@]} CMake files and $lines command lines of README.md, ${#samples[@]} programs of docs work"

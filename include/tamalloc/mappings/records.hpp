@@ -27,9 +27,11 @@ enum class MappingKind : unsigned char {
     other,       // vdso, stacks of a kernel that does not charge them, shared memory without a name
 };
 
+/// How many enumerators MappingKind has.
 inline constexpr std::size_t mapping_kinds = 5;
 
 /// \returns the enumerator as it is spelled. Constant time, any thread.
+/// \commits no
 [[nodiscard]] constexpr std::string_view name_of(MappingKind kind) noexcept {
     constexpr std::array<std::string_view, mapping_kinds> names{"none", "noreserve", "charged", "file", "other"};
     return names[static_cast<std::size_t>(kind)];
@@ -37,19 +39,21 @@ inline constexpr std::size_t mapping_kinds = 5;
 
 /// A piece of address space, and what is behind it in bytes.
 struct Mapping {
-    std::uint64_t first = 0, last = 0;   // addresses, [first, last)
-    std::array<char, 4> permissions{};   // "rw-p": p private, s shared
-    MappingKind kind = MappingKind::other;
-    bool accounted = false;       // counted against CommitLimit, whatever kind it is
-    std::uint64_t resident = 0;   // in memory
-    std::uint64_t pss = 0;        // the same, but of a page that n processes share only the n-th part
-    std::uint64_t uss = 0;        // the same, but only pages that nobody shares
-    std::uint64_t swap = 0;       // in swap space
-    std::uint64_t huge = 0;       // in transparent huge pages of no file
-    std::string flags;            // VmFlags of proc(5), separated by blanks: "rd wr mr mw me nr"
+    std::uint64_t first = 0, last = 0;       // addresses, [first, last)
+    std::array<char, 4> permissions{};       // "rw-p": p private, s shared
+    MappingKind kind = MappingKind::other;   // what it was reserved for
+    bool accounted = false;                  // counted against CommitLimit, whatever kind it is
+    std::uint64_t resident = 0;              // in memory
+    std::uint64_t pss = 0;                   // the same, but of a page that n processes share only the n-th part
+    std::uint64_t uss = 0;                   // the same, but only pages that nobody shares
+    std::uint64_t swap = 0;                  // in swap space
+    std::uint64_t huge = 0;                  // in transparent huge pages of no file
+    std::string flags;                       // VmFlags of proc(5), separated by blanks: "rd wr mr mw me nr"
     std::string
         path;   // raw bytes, newlines as \012; at most some 2000; "[heap]", "[anon:name]" and the like; may be empty
 
+    /// \returns the address space it takes. Constant time; threads: reads the object.
+    /// \commits no
     [[nodiscard]] constexpr std::uint64_t size() const noexcept { return last - first; }
 };
 

@@ -40,7 +40,8 @@ struct MemoryUse {
     std::uint64_t page_tables = 0;    // VmPTE
     std::uint64_t minor_faults = 0;   // since the process began
 
-    /// \returns what was added since `before`; wraps where something went away
+    /// \returns what was added since `before`; wraps where something went away. Constant time; threads: reads both.
+    /// \commits no
     [[nodiscard]] friend MemoryUse operator-(const MemoryUse& now, const MemoryUse& before) noexcept {
         return {now.reserved - before.reserved, now.committed - before.committed, now.page_tables - before.page_tables,
                 now.minor_faults - before.minor_faults};
@@ -84,7 +85,7 @@ private:
 }   // namespace detail
 
 /// \returns what the kernel counts for this process. committed comes from smaps_rollup, which walks the page tables and
-/// is exact; the counters behind VmRSS may lag by some dozen pages per CPU. About 11 ms per GiB resident.
+/// is exact; the counters behind VmRSS may lag by some dozen pages per CPU. About 11 ms per GiB resident; any thread.
 /// \throws std::system_error where /proc cannot be read
 /// \commits no
 [[nodiscard]] inline MemoryUse memory_use() {
@@ -97,8 +98,9 @@ private:
 }
 
 /// \returns the bytes that f() adds to the resident set: the least of several runs, since a first one also pays for code
-/// and tables that stay
+/// and tables that stay. Costs `runs` times what f and memory_use do; while no other thread allocates.
 /// \throws std::system_error where /proc cannot be read, and what f throws
+/// \commits what f does
 template<std::invocable F> [[nodiscard]] std::int64_t rss_delta(F&& f, int runs = 3) {
     auto least = std::numeric_limits<std::int64_t>::max();
     for (int run = 0; run < runs; ++run) {
@@ -110,12 +112,16 @@ template<std::invocable F> [[nodiscard]] std::int64_t rss_delta(F&& f, int runs 
 }
 
 /// Counts the pages of a range that get memory behind them while it exists, for "this code touches at most k pages".
+/// Proportional to the pages present, before Linux 6.7 to the range; threads: reads no byte of it.
+/// \commits no
 class PageTouchGuard {
 public:
+    /// \errors none: where nobody knows what is in memory, all of it is
     /// \requires the range lies in private anonymous memory, as every PageSource hands out
     explicit PageTouchGuard(std::span<const std::byte> range) : range_(range), before_(populated_pages()) {}
 
     /// \returns pages with memory now, less those that had it at the start; 0 rather than less
+    /// \errors none, likewise
     [[nodiscard]] std::size_t touched() const { return std::max(populated_pages(), before_) - before_; }
 
 private:

@@ -28,16 +28,22 @@
 
 namespace tamalloc::inline TAMALLOC_ABI::testing {
 
+/// When a FailingSource fails, and what it counts.
 struct FaultPlan {
     std::size_t fail_at = 0;                    // which call of map fails with ENOMEM, counted from 1; 0: none
     std::atomic<std::size_t> calls = 0;         // of map, so far
     std::atomic<std::size_t> live_blocks = 0;   // handed out and not yet back
-    std::atomic<std::size_t> live_bytes = 0;
+    std::atomic<std::size_t> live_bytes = 0;    // of these
 };
 
-/// Fails once, when the plan says so. Refers to the plan, which must outlive it; equal with the same plan.
+/// Fails once, when the plan says so. Refers to the plan, which must outlive it; equal with the same plan. Any thread;
+/// as Source otherwise, in constant time.
+/// \commits as Source
 template<PageSource Source = MmapSource<>> class FailingSource {
 public:
+    /// As every PageSource.
+    /// \errors map: ENOMEM when the plan says so; what Source says
+    /// @{
     explicit FailingSource(FaultPlan& plan) noexcept : plan_(&plan) {}
 
     [[nodiscard]] static std::size_t granularity() noexcept { return Source::granularity(); }
@@ -59,6 +65,7 @@ public:
     }
 
     friend bool operator==(const FailingSource&, const FailingSource&) = default;
+    /// @}
 
 private:
     FaultPlan* plan_;
@@ -148,23 +155,29 @@ private:
 }   // namespace detail
 
 /// Reuses addresses at once: a run that is believed in a moment too long meets the bytes of its successor.
+/// Any thread; linear in the block, which is cleared and poisoned.
+/// \commits yes: it writes its blocks
 struct LifoSource : detail::ArenaSource<64> {
-    friend bool operator==(const LifoSource&, const LifoSource&) = default;
+    friend bool operator==(const LifoSource&, const LifoSource&) = default;   // always
 };
 
-/// The first byte behind a block belongs to a live neighbour.
+/// The first byte behind a block belongs to a live neighbour. Any thread; linear in the block.
+/// \commits yes: it writes its blocks
 struct AdjacentSource : detail::ArenaSource<0> {
-    friend bool operator==(const AdjacentSource&, const AdjacentSource&) = default;
+    friend bool operator==(const AdjacentSource&, const AdjacentSource&) = default;   // always
 };
 
-/// Says that its memory reads zero; it does not. For tests of what notices.
+/// Says that its memory reads zero; it does not. For tests of what notices. Any thread; linear in the block.
+/// \commits all of it
 struct DirtySource : MmapSource<> {
+    /// \returns a block of bytes that are not zero
+    /// \errors as MmapSource::map
     [[nodiscard]] result<std::byte*> map(std::size_t n, std::size_t align) const noexcept {
         auto block = MmapSource<>::map(n, align);
         if (block) std::memset(*block, 0xA5, n);
         return block;
     }
-    friend bool operator==(const DirtySource&, const DirtySource&) = default;
+    friend bool operator==(const DirtySource&, const DirtySource&) = default;   // always
 };
 
 }   // namespace tamalloc::inline TAMALLOC_ABI::testing

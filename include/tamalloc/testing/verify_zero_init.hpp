@@ -17,7 +17,9 @@
 namespace tamalloc::inline TAMALLOC_ABI::testing {
 
 /// \returns whether T(), constructed over zeros, leaves nothing but zeros: what it writes is zero, and what it does not
-/// write is padding, which has no value
+/// write is padding, which has no value. Linear in sizeof(T); any thread.
+/// \throws what T() throws
+/// \commits the stack that a T needs
 template<class T> [[nodiscard]] bool verify_zero_init() {
     alignas(T) std::array<std::byte, sizeof(T)> storage;
     std::ranges::fill(storage, std::byte{0});
