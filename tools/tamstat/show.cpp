@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // tamstat show: everything about one process, and a picture of its address space.
-#include <cerrno>        // EACCES, EPERM
 #include <cstdint>       // std::uint64_t
 #include <cstdio>        // std::fputs
 #include <span>          // std::span
@@ -21,7 +20,7 @@
 #include "commands.hpp"            // run_show
 #include "exit_code.hpp"           // Failure
 #include "json.hpp"                // document, print_json, to_json
-#include "machine.hpp"             // number_in
+#include "machine.hpp"             // max_map_count, soon_too_many
 #include "rows.hpp"                // layout_for
 #include "tamalloc/mappings.hpp"   // mappings
 #include "tamalloc/range_v3.hpp"   // views as temporaries
@@ -77,10 +76,10 @@ std::string limit_text(const ProcessRow::Bytes& limit, const Options& options) {
 }
 
 std::string mappings_remark(const ProcessRow& row, const Options& options) {
-    const auto most = number_in(options.procfs + "/sys/vm/max_map_count");
+    const auto most = max_map_count(options.procfs);
     if (!most) return {};
     auto text = fmt::format("of {} (vm.max_map_count)", *most);
-    if (row.mappings && *row.mappings >= *most / 5 * 4) text += ", SOON TOO MANY: then mmap says out of memory";
+    if (row.mappings && soon_too_many(*row.mappings, *most)) text += ", SOON TOO MANY: then mmap says out of memory";
     return text;
 }
 
@@ -133,9 +132,9 @@ std::string picture_of(std::span<const tamalloc::Mapping> mappings, const Option
 }
 
 // As below the table of ps.
-std::string denied_line(const ProcessRow& row) {
-    const int error = row.first_error();
-    if (error != EACCES && error != EPERM) return {};
+std::string footer(const ProcessRow& row) {
+    if (row.cut()) return "cut off by the budget: --budget 0 lifts it\n";
+    if (!is_denial(Unread{row.first_error()})) return {};
     return fmt::format("some of it may not be read{}\n", ::geteuid() == 0 ? "" : ": run as root for the rest");
 }
 
@@ -145,7 +144,7 @@ void print_sheet(const ProcessRow& row, std::span<const tamalloc::Mapping> mappi
     layout.header = false;
     auto text = escaped(title_of(row, sheet), layout.alphabet) + '\n' + sheet.table().text(layout);
     if (!mappings.empty()) text += '\n' + picture_of(mappings, options);
-    if (!options.quiet) text += denied_line(row);
+    if (!options.quiet) text += footer(row);
     std::fputs(text.c_str(), stdout);
 }
 
@@ -167,7 +166,8 @@ int run_show(const Options& options) {
     } else if (options.format == Format::csv) {
         print(table_of(collection.rows, every_column(), options), options);
     } else {
-        print_sheet(row, mappings_of(options), options);
+        // The picture takes another walk over the pages: what the budget allowed once.
+        print_sheet(row, row.cut() ? std::vector<tamalloc::Mapping>() : mappings_of(options), options);
     }
     if (!options.svg.empty()) draw(row, mappings_of(options), options);
     return verdict(collection);

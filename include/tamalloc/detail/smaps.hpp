@@ -5,6 +5,7 @@
 //   namespace tamalloc::detail {
 //     class SmapsReader;        // one mapping after the other
 //     class ProcessMappings;    // the same of a process, whichever of its threads is left
+//     Descriptor directory_with_memory(const Descriptor& directory);
 //     result<std::uint64_t> zero_mapped_bytes(const Descriptor& directory, std::uint64_t first, std::uint64_t last);
 //   }
 #pragma once
@@ -15,6 +16,7 @@
 #include <cstddef>        // std::size_t
 #include <cstdint>        // std::uint64_t
 #include <memory>         // std::make_unique, std::unique_ptr
+#include <optional>       // std::optional
 #include <span>           // std::span
 #include <string_view>    // std::string_view
 #include <system_error>   // std::errc, std::error_code
@@ -25,7 +27,7 @@
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/page_scan.hpp"       // PageExtent, PageScanArgument, page_is_zero, pagemap_scan
-#include "tamalloc/detail/proc_file.hpp"       // Descriptor, LineReader, for_each_id, parse_figure, skip_field
+#include "tamalloc/detail/proc_file.hpp"       // Descriptor, LineReader, for_each_id, read_figures
 #include "tamalloc/detail/process_files.hpp"   // is_gone
 #include "tamalloc/detail/sys.hpp"             // value_or_negated_errno
 #include "tamalloc/error.hpp"                  // errc, failure, result, system_failure
@@ -183,6 +185,27 @@ private:
     const Descriptor& directory_;
     std::unique_ptr<SmapsReader> reader_;
 };
+
+/// \returns a directory that shows the memory of a process: its own, or, where its main thread has ended, a thread's
+[[nodiscard]] inline Descriptor directory_with_memory(const Descriptor& directory) noexcept {
+    constexpr int flags = O_PATH | O_DIRECTORY;
+    const auto has_memory = [](const Descriptor& d) {
+        std::array<Figure, 1> f{{{"VmSize:", true}}};
+        return !read_figures({d.get(), "status", 0}, f) && f[0].found;
+    };
+    const auto itself = [&] { return Descriptor(directory.get(), ".", flags); };
+    if (has_memory(directory)) return itself();
+    const Descriptor all(directory.get(), "task", O_DIRECTORY);
+    if (all.error() != 0) return itself();
+    std::optional<Descriptor> found;
+    (void)for_each_id(all.get(), [&](pid_t id) {
+        Descriptor thread(all.get(), name_of(id).data(), flags);
+        if (thread.error() != 0 || !has_memory(thread)) return true;
+        found.emplace(std::move(thread));
+        return false;
+    });
+    return found ? std::move(*found) : itself();
+}
 
 /// \returns the bytes between two addresses of a process behind which there is the shared zero page
 /// \errors errc::unsupported: before Linux 6.7; errc::no_such_process: it ended; EACCES and the like
