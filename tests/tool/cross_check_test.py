@@ -3,6 +3,7 @@
 """Hazard: our figures are those of our own reading of /proc, and agree with nothing that anybody else shows. So: ps, pmap, psutil and
 the kernel's own smaps_rollup are asked about processes that stand still."""
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -97,6 +98,13 @@ class CrossCheck(unittest.TestCase):
             self.assertGreaterEqual(kinds["noreserve"], 200 * MIB)
             self.assertGreaterEqual(kinds["charged"], 64 * MIB)
         self.assertGreaterEqual(self.row["anon"], 30 * MIB - LAG)
+
+    def test_the_picture_shows_pages_where_they_are(self):
+        (strip,) = re.findall(r"(?m)^ *[0-9a-f]+ +200\.0 MiB +\S+ (\S+)$", tamstat("show", self.pid, "--plain"))
+        if self.row["zero"] is None:
+            print("SKIPPED: this kernel has no PAGEMAP_SCAN")
+            return
+        self.assertRegex(strip, r"^####[#:+*]\.{43}$")   # 20 of 200 MiB from the start on; what was only read is none
 
     def test_zero_pages_are_what_was_only_read(self):
         if self.row["zero"] is None:

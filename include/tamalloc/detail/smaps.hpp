@@ -7,6 +7,7 @@
 //     class ProcessMappings;    // the same of a process, whichever of its threads is left
 //     Descriptor directory_with_memory(const Descriptor& directory);
 //     result<std::uint64_t> zero_mapped_bytes(const Descriptor& directory, std::uint64_t first, std::uint64_t last);
+//     std::error_code for_each_populated_of(const Descriptor& directory, std::uint64_t first, std::uint64_t last, F);
 //   }
 #pragma once
 #include <algorithm>      // std::ranges::copy
@@ -20,17 +21,17 @@
 #include <span>           // std::span
 #include <string_view>    // std::string_view
 #include <system_error>   // std::errc, std::error_code
-#include <utility>        // std::move
+#include <utility>        // std::as_const, std::move
 
 #include <fcntl.h>       // O_DIRECTORY, O_PATH
 #include <sys/ioctl.h>   // ioctl
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/page_scan.hpp"       // PageExtent, PageScanArgument, page_is_zero, pagemap_scan
+#include "tamalloc/detail/page_scan.hpp"       // PageExtent, PageScanArgument, pagemap_scan
 #include "tamalloc/detail/proc_file.hpp"       // Descriptor, LineReader, for_each_id, read_figures
 #include "tamalloc/detail/process_files.hpp"   // is_gone
 #include "tamalloc/detail/sys.hpp"             // value_or_negated_errno
-#include "tamalloc/error.hpp"                  // errc, failure, result, system_failure
+#include "tamalloc/error.hpp"                  // errc, result, unexpected
 #include "tamalloc/mappings/records.hpp"       // Mapping, MappingKind
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
@@ -207,32 +208,55 @@ private:
     return found ? std::move(*found) : itself();
 }
 
-/// \returns the bytes between two addresses of a process behind which there is the shared zero page
+/// \effects calls f(const PageExtent&) for the runs of pages between two addresses of a process that are of the categories
 /// \errors errc::unsupported: before Linux 6.7; errc::no_such_process: it ended; EACCES and the like
 /// Proportional to the pages present; any thread; allocates nothing.
-[[nodiscard]] inline result<std::uint64_t> zero_mapped_bytes(const Descriptor& directory, std::uint64_t first,
-                                                             std::uint64_t last) noexcept {
+template<class F>
+[[nodiscard]] std::error_code scan_pages_of(const Descriptor& directory, std::uint64_t first, std::uint64_t last,
+                                            PageScanArgument categories, F f) {
     const Descriptor file(directory.get(), "pagemap", 0);
-    if (is_gone(errno_code(file.error()))) return failure(errc::no_such_process);
-    if (file.error() != 0) return system_failure(file.error());
+    if (is_gone(errno_code(file.error()))) return errc::no_such_process;
+    if (file.error() != 0) return errno_code(file.error());
     std::array<PageExtent, scan_batch> extents;
-    std::uint64_t bytes = 0;
     while (first < last) {
-        PageScanArgument a{};
+        auto a = categories;
         a.size = sizeof a;
         a.start = first;
         a.end = last;
         a.vec = reinterpret_cast<std::uintptr_t>(extents.data());
         a.vec_len = extents.size();
-        a.category_mask = a.return_mask = page_is_zero;
         const int n = sys::value_or_negated_errno([&] { return ::ioctl(file.get(), pagemap_scan, &a); });
-        if (n < 0 && n != -ENOTTY && n != -EINVAL) return system_failure(-n);
-        if (n < 0 || a.walk_end == 0) return failure(errc::unsupported);   // a filter may let it succeed undone
+        if (n < 0 && n != -ENOTTY && n != -EINVAL) return errno_code(-n);
+        if (n < 0 || a.walk_end == 0) return errc::unsupported;   // a filter may let it succeed undone
         const auto count = static_cast<std::size_t>(n);
-        for (std::size_t i = 0; i != count; ++i) bytes += extents[i].size();
+        for (std::size_t i = 0; i != count; ++i) f(std::as_const(extents[i]));
         first = count < extents.size() ? last : extents[count - 1].end;   // walk_end does not tell: scan_pages
     }
+    return {};
+}
+
+/// \returns the bytes between two addresses of a process behind which there is the shared zero page
+/// \errors as scan_pages_of
+[[nodiscard]] inline result<std::uint64_t> zero_mapped_bytes(const Descriptor& directory, std::uint64_t first,
+                                                             std::uint64_t last) noexcept {
+    PageScanArgument zero{};
+    zero.category_mask = zero.return_mask = page_is_zero;
+    std::uint64_t bytes = 0;
+    const auto error =
+        scan_pages_of(directory, first, last, zero, [&bytes](const PageExtent& extent) { bytes += extent.size(); });
+    if (error) return unexpected<std::error_code>(error);
     return bytes;
+}
+
+/// \effects calls f(const PageExtent&) for the runs of pages that are in memory, or swapped; not for the shared zero page
+/// \errors as scan_pages_of
+template<class F>
+[[nodiscard]] std::error_code for_each_populated_of(const Descriptor& directory, std::uint64_t first,
+                                                    std::uint64_t last, F f) {
+    PageScanArgument populated{};
+    populated.category_inverted = populated.category_mask = page_is_zero;
+    populated.category_anyof_mask = populated.return_mask = page_is_present | page_is_swapped;
+    return scan_pages_of(directory, first, last, populated, f);
 }
 
 }   // namespace tamalloc::inline TAMALLOC_ABI::detail
