@@ -124,6 +124,27 @@ class CrossCheck(unittest.TestCase):
         scores = [process["oom"]["score"] for process in listed]
         self.assertEqual(scores, sorted(scores, reverse=True))
 
+    def test_oom_is_the_order_of_the_kernels_rule(self):
+        """mm/oom_kill.c oom_badness(), from what the kernel says: the scores, which it rounds, do not tell all."""
+        def figure(file, key):
+            return int(re.search(rf"(?m)^{key}: +(\d+) kB", Path(file).read_text().replace("\t", " "))[1])
+
+        def badness(pid):
+            used = sum(figure(f"/proc/{pid}/status", key) for key in ("VmRSS", "VmSwap", "VmPTE"))
+            return used + int(Path(f"/proc/{pid}/oom_score_adj").read_text()) * total // 1000
+
+        total = figure("/proc/meminfo", "MemTotal") + figure("/proc/meminfo", "SwapTotal")
+        thousandth = total // 1000 // 1024   # MiB
+        pids = []
+        for written, adj in ((int(2.5 * thousandth), 0), (1, 3), (1, 2), (thousandth, 500), (1, 500), (1, 501)):
+            process = self.enterContext(known("victim", f"charged:{written + 1}:{written}"))
+            os.kill(process.pid, signal.SIGSTOP)
+            self.addCleanup(os.kill, process.pid, signal.SIGCONT)
+            Path(f"/proc/{process.pid}/oom_score_adj").write_text(str(adj))
+            pids.append(process.pid)
+        listed = [p["pid"] for p in tamstat_json("oom")["processes"] if p["pid"] in pids]
+        self.assertEqual(listed, sorted(pids, key=badness, reverse=True))
+
     def test_the_listing_has_everybody_that_psutil_sees(self):
         def is_kernel_thread(process):
             return (process.info["ppid"] == 2 or process.info["pid"] == 2) and process.info["memory_info"].vms == 0
