@@ -155,6 +155,12 @@ class Changed(unittest.TestCase):
         self.write("1/oom_score", "700\n")
         self.assertEqual(victims()[0], 1)
 
+    def test_the_rank_of_a_victim_does_not_depend_on_what_is_shown(self):
+        ranks = lambda *arguments: {p["pid"]: p["oom"]["rank"] for p in self.json_in("oom", *arguments)["processes"]}
+        self.assertEqual(ranks(), {700: 1, 701: 2})
+        self.assertEqual(ranks("--sort", "-pid"), {700: 1, 701: 2})
+        self.assertEqual(ranks("--filter", "pid = 701"), {701: 2})
+
     def test_among_equal_scores_the_adjustment_counts_as_well(self):
         # 10 GB: a thousandth is 10 MB. 2.5 thousandths in memory, against 3 of adjustment and hardly any memory.
         self.replace("meminfo", ("MemTotal", 9765625), ("SwapTotal", 0))

@@ -29,7 +29,7 @@ struct Drawing {
     bool unicode = true;
     bool color = false;
     Units units = Units::automatic;
-    PageRuns runs = {};   // where pages are
+    PageRuns runs = nullptr;   // where pages are
 };
 
 /// \requires the mappings are in the order of their addresses

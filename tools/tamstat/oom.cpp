@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tamstat oom: whom the kernel would kill when memory runs out, in its order.
 #include <array>         // std::array
+#include <cstddef>       // std::size_t
 #include <cstdio>        // std::fputs
 #include <functional>    // std::greater
 #include <span>          // std::span
@@ -12,6 +13,9 @@
 #include <fmt/format.h>
 #include <range/v3/action/remove_if.hpp>
 #include <range/v3/action/sort.hpp>
+#include <range/v3/algorithm/find.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/transform.hpp>
 
 #include "collect.hpp"    // arrange, collect, needs, totals_of, verdict
 #include "columns.hpp"    // choose_columns
@@ -62,11 +66,12 @@ int run_oom(const Options& options) {
     auto victims = collection.rows;
     victims |= ranges::actions::remove_if(is_spared);
     sort_as_the_kernel_would(victims, ram_and_swap_of(options));
+    const auto in_order = victims | ranges::views::transform(&ProcessRow::pid) | ranges::to<std::vector>();
     arrange(victims, options);
     if (options.format == Format::json || options.format == Format::json_lines) {
         auto processes = to_json(std::span<const ProcessRow>(victims));
-        std::size_t rank = 0;
-        for (auto& process : processes) process["oom"]["rank"] = ++rank;
+        for (std::size_t i = 0; i < victims.size(); ++i)
+            processes[i]["oom"]["rank"] = ranges::find(in_order, victims[i].pid) - in_order.begin() + 1;
         print_json(document("oom", collection, totals, options), std::move(processes), options);
     } else {
         print(table_of(victims, columns, options), options);

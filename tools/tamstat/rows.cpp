@@ -47,18 +47,6 @@ std::string unreadable_line(const Collection& collection, const Totals& totals) 
     return text;
 }
 
-std::string map_count_line(const Collection& collection, const Options& options) {
-    const auto most = max_map_count(options.procfs);
-    if (!most) return {};
-    const auto count = ranges::count_if(collection.rows, [&most](const ProcessRow& row) {
-        return row.mappings && soon_too_many(*row.mappings, *most);
-    });
-    if (count == 0) return {};
-    return fmt::format("{} of {} processes have nearly as many mappings as vm.max_map_count allows ({}): then mmap "
-                       "says out of memory\n",
-                       count, collection.rows.size(), *most);
-}
-
 }   // namespace
 
 Layout layout_for(const Options& options) {
@@ -88,6 +76,13 @@ void print(const Table& table, const Options& options) {
     std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+std::size_t near_map_limit(std::span<const ProcessRow> rows, const Options& options) {
+    const auto most = max_map_count(options.procfs);
+    if (!most) return 0;
+    return static_cast<std::size_t>(ranges::count_if(
+        rows, [&most](const ProcessRow& row) { return row.mappings && soon_too_many(*row.mappings, *most); }));
+}
+
 std::string summary(const Collection& collection, const Totals& totals, const Options& options, std::size_t shown) {
     const auto bytes = [&options](std::uint64_t n) { return format_bytes(n, options.units); };
     auto text = fmt::format("{} of {} processes, reserved {}{}, committed {}", shown, totals.processes,
@@ -99,7 +94,11 @@ std::string summary(const Collection& collection, const Totals& totals, const Op
         if (const auto rest = residual(totals, commit)) text += fmt::format(" ({} not attributable)", bytes(*rest));
     }
     text += "\n" + unreadable_line(collection, totals);
-    text += map_count_line(collection, options);
+    if (const auto count = near_map_limit(collection.rows, options); count != 0)
+        text += fmt::format(
+            "{} of {} processes have nearly as many mappings as vm.max_map_count allows: then mmap says out "
+            "of memory\n",
+            count, totals.processes);
     if (totals.cut != 0)
         text += fmt::format("~ {} processes were cut off by the budget: --budget 0 lifts it\n", totals.cut);
     if (collection.exited != 0) text += fmt::format("exited meanwhile: {}\n", collection.exited);

@@ -199,13 +199,13 @@ private:
     const Descriptor all(directory.get(), "task", O_DIRECTORY);
     if (all.error() != 0) return itself();
     std::optional<Descriptor> found;
-    (void)for_each_id(all.get(), [&](pid_t id) {
+    const auto error = for_each_id(all.get(), [&](pid_t id) {
         Descriptor thread(all.get(), name_of(id).data(), flags);
         if (thread.error() != 0 || !has_memory(thread)) return true;
         found.emplace(std::move(thread));
         return false;
     });
-    return found ? std::move(*found) : itself();
+    return found && !error ? std::move(*found) : itself();
 }
 
 /// \effects calls f(const PageExtent&) for the runs of pages between two addresses of a process that are of the categories
