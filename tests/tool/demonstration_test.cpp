@@ -23,7 +23,6 @@ constexpr std::size_t mib = 1 << 20;
 // Says that it has given memory back, and has not.
 struct KeepingSource : tamalloc::MmapSource<> {
     [[nodiscard]] static tamalloc::result<void> purge(std::byte* /*p*/, std::size_t /*n*/) noexcept { return {}; }
-    friend bool operator==(const KeepingSource&, const KeepingSource&) = default;
 };
 
 template<class Source> Demonstration demonstrated(const Options& options) {
