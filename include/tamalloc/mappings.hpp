@@ -15,13 +15,14 @@
 #include <cstdint>        // std::uint64_t
 #include <iterator>       // std::default_sentinel_t, std::input_iterator_tag
 #include <memory>         // std::make_shared, std::shared_ptr
+#include <optional>       // std::optional
 #include <ranges>         // std::ranges::view_interface
 #include <system_error>   // std::error_code
 #include <utility>        // std::move
 
 #include "tamalloc/config.hpp"
 #include "tamalloc/detail/procfs.hpp"      // Procfs
-#include "tamalloc/detail/smaps.hpp"       // ProcessMappings, zero_mapped_bytes
+#include "tamalloc/detail/smaps.hpp"       // ProcessMappings, directory_with_memory, zero_mapped_bytes
 #include "tamalloc/error.hpp"              // result
 #include "tamalloc/mappings/records.hpp"   // Mapping, MappingKind
 
@@ -62,7 +63,9 @@ public:
     /// \commits no
     [[nodiscard]] result<std::uint64_t> zero_mapped(std::uint64_t first, std::uint64_t last) const noexcept {
         if (state_ == nullptr) return std::uint64_t{0};
-        return detail::zero_mapped_bytes(state_->directory, first, last);
+        auto& memory = state_->memory;
+        if (!memory) memory.emplace(detail::directory_with_memory(state_->directory));
+        return detail::zero_mapped_bytes(*memory, first, last);
     }
 
 private:
@@ -70,6 +73,7 @@ private:
         explicit State(detail::Descriptor&& d) noexcept : directory(std::move(d)) {}
 
         detail::Descriptor directory;
+        std::optional<detail::Descriptor> memory;   // of a thread that lives: opened when it is needed
         std::error_code error;
     };
 

@@ -3,10 +3,11 @@
 // opposite of what the reader asked.
 #include "bars.hpp"
 
-#include <clocale>   // std::setlocale
-#include <cstdint>   // std::uint64_t
-#include <string>    // std::string
-#include <vector>    // std::vector
+#include <clocale>      // std::setlocale
+#include <cstdint>      // std::uint64_t
+#include <functional>   // std::function
+#include <string>       // std::string
+#include <vector>       // std::vector
 
 #include <doctest/doctest.h>
 
@@ -68,6 +69,28 @@ TEST_CASE("bars: what is resident shows however large the region is, and each ki
                   "7ffc00000000    132 KiB   9.1% ::::::::::::::::::::::::::::::::::::::::::::::::\n"
                   "# resident   : to 25 %   + to 50 %   * to 75 %   . untouched\n"
                   "- untouched, of a file   s swapped   x PROT_NONE\n");
+}
+
+TEST_CASE("bars: pages are shown where they are, and evenly where nobody knows") {
+    const std::vector<Mapping> one{mapping(0x10000000, 48 * mib, MappingKind::noreserve, 3 * mib, mib)};
+    const auto line = [&one](const tamstat::PageRuns& runs) {
+        const auto text = picture(one, {.width = 80, .unicode = false, .runs = runs});
+        return text.substr(31, 48);
+    };
+    const auto known = [](const Mapping& m, const std::function<void(const tamstat::PageRun&)>& f) {
+        f({m.first - mib, m.first + mib, false});   // changed meanwhile: no more than what is drawn counts
+        f({m.first + 10 * mib, m.first + 10 * mib + 4096, false});
+        f({m.first + 20 * mib, m.first + 21 * mib, true});
+        f({m.last - mib / 2, m.last + mib, false});
+        return true;
+    };
+    CHECK(line(known) == "#.........:.........s..........................+");
+    const auto lost = [&known](const Mapping& m, const std::function<void(const tamstat::PageRun&)>& f) {
+        (void)known(m, f);
+        return false;
+    };
+    CHECK(line(lost) == std::string(48, ':'));
+    CHECK(line({}) == std::string(48, ':'));
 }
 
 TEST_CASE("bars: no line is wider than the terminal") {

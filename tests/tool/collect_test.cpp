@@ -130,9 +130,10 @@ TEST_CASE("collect: what cannot be read is unread, and the row stays") {
     const auto collection = collect(options_for(proc), Need::oom | Need::rollup);
     REQUIRE(pids(collection.rows) == std::vector<pid_t>{4, 5, 6, 7});
     CHECK(*collection.rows[0].reserved == 1000 * 4096);
-    CHECK(collection.rows[0].oom_score.why() == Unread{ENODATA});
+    CHECK(collection.rows[0].oom_score.why() == Unread{ENOENT});
+    CHECK(*collection.rows[0].oom_score_adj == 0);
     CHECK(*collection.rows[1].reserved == 1000 * 4096);
-    CHECK(collection.rows[1].oom_score.why() == Unread{ENODATA});
+    CHECK(collection.rows[1].oom_score.why() == Unread{EBADMSG});
     CHECK(collection.rows[2].reserved.why() == Unread{EBADMSG});
     CHECK(collection.rows[2].fill().why() == Unread{EBADMSG});
     CHECK(collection.rows[3].pss.why() == Unread{ENOSYS});   // there is no smaps_rollup
@@ -149,9 +150,10 @@ TEST_CASE("collect: what is denied is unread, and where all is denied the exit c
     auto options = options_for(proc);
     CHECK(support::in_child([&options] {
               if (::setresuid(65534, 65534, 65534) != 0) return 77;
-              const auto all = collect(options, Need::oom);
+              const auto all = collect(options, Need::oom | Need::rollup);
               if (pids(all.rows) != std::vector<pid_t>{4, 5} || verdict(all) != exit_ok) return 1;
               if (all.rows[0].reserved.why() != Unread{EACCES} || !all.rows[1].reserved) return 2;
+              if (all.rows[0].pss.why() != Unread{EACCES}) return 4;
               options.pids = {4};
               return verdict(collect(options, Need::oom)) == exit_denied ? 0 : 3;
           }) == 0);
@@ -362,6 +364,13 @@ TEST_CASE("growth is that of the same process, not of one with the same pid") {
     CHECK_FALSE(now[2].growth);
     CHECK(*now[3].growth == -1000);
     CHECK_FALSE(now[4].growth);
+}
+
+TEST_CASE("what is denied has an exit code of its own, whichever way the kernel says it") {
+    const auto code = [](int error) { return code_of({error, std::generic_category()}); };
+    CHECK(code(EACCES) == exit_denied);
+    CHECK(code(EPERM) == exit_denied);   // hidepid
+    CHECK(code(ENOENT) == exit_io);
 }
 
 TEST_CASE("sums do not wrap around") {

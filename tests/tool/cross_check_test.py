@@ -3,6 +3,7 @@
 """Hazard: our figures are those of our own reading of /proc, and agree with nothing that anybody else shows. So: ps, pmap, psutil and
 the kernel's own smaps_rollup are asked about processes that stand still."""
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -98,6 +99,13 @@ class CrossCheck(unittest.TestCase):
             self.assertGreaterEqual(kinds["charged"], 64 * MIB)
         self.assertGreaterEqual(self.row["anon"], 30 * MIB - LAG)
 
+    def test_the_picture_shows_pages_where_they_are(self):
+        (strip,) = re.findall(r"(?m)^ *[0-9a-f]+ +200\.0 MiB +\S+ (\S+)$", tamstat("show", self.pid, "--plain"))
+        if self.row["zero"] is None:
+            print("SKIPPED: this kernel has no PAGEMAP_SCAN")
+            return
+        self.assertRegex(strip, r"^####[#:+*]\.{43}$")   # 20 of 200 MiB from the start on; what was only read is none
+
     def test_zero_pages_are_what_was_only_read(self):
         if self.row["zero"] is None:
             self.assertEqual(self.row["zero_error"], "ENOSYS")
@@ -115,6 +123,27 @@ class CrossCheck(unittest.TestCase):
         self.assertEqual(listed[0]["oom"]["adj"], 900)
         scores = [process["oom"]["score"] for process in listed]
         self.assertEqual(scores, sorted(scores, reverse=True))
+
+    def test_oom_is_the_order_of_the_kernels_rule(self):
+        """mm/oom_kill.c oom_badness(), from what the kernel says: the scores, which it rounds, do not tell all."""
+        def figure(file, key):
+            return int(re.search(rf"(?m)^{key}: +(\d+) kB", Path(file).read_text().replace("\t", " "))[1])
+
+        def badness(pid):
+            used = sum(figure(f"/proc/{pid}/status", key) for key in ("VmRSS", "VmSwap", "VmPTE"))
+            return used + int(Path(f"/proc/{pid}/oom_score_adj").read_text()) * total // 1000
+
+        total = figure("/proc/meminfo", "MemTotal") + figure("/proc/meminfo", "SwapTotal")
+        thousandth = total // 1000 // 1024   # MiB
+        pids = []
+        for written, adj in ((int(2.5 * thousandth), 0), (1, 3), (1, 2), (thousandth, 500), (1, 500), (1, 501)):
+            process = self.enterContext(known("victim", f"charged:{written + 1}:{written}"))
+            os.kill(process.pid, signal.SIGSTOP)
+            self.addCleanup(os.kill, process.pid, signal.SIGCONT)
+            Path(f"/proc/{process.pid}/oom_score_adj").write_text(str(adj))
+            pids.append(process.pid)
+        listed = [p["pid"] for p in tamstat_json("oom")["processes"] if p["pid"] in pids]
+        self.assertEqual(listed, sorted(pids, key=badness, reverse=True))
 
     def test_the_listing_has_everybody_that_psutil_sees(self):
         def is_kernel_thread(process):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -100,6 +101,95 @@ class Golden(unittest.TestCase):
         self.assertIn("hunter2", in_tree("proc-6.12", "ps", "--columns", "pid,cmdline"))
 
 
+class Changed(unittest.TestCase):
+    """A tree in which something is missing, or different."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.tree = shutil.copytree(FIXTURES / "proc-6.12", Path(directory.name, "proc"), symlinks=True)
+
+    def write(self, file, text):
+        (self.tree / file).write_text(text)
+
+    def replace(self, file, *changes):
+        text = (self.tree / file).read_text()
+        for key, kib in changes:
+            text, count = re.subn(rf"(?m)^{key}:.*$", f"{key}:\t{kib} kB", text)
+            self.assertEqual(count, 1)
+        self.write(file, text)
+
+    def run_in(self, *arguments, status=0):
+        return tamstat(*arguments, "--procfs", self.tree, status=status)
+
+    def json_in(self, *arguments):
+        return tamstat_json(*arguments, "--procfs", self.tree)
+
+    def test_a_process_whose_files_are_missing_has_not_ended(self):
+        for file in ("stat", "status"):
+            with self.subTest(file):
+                (self.tree / "700" / file).rename(self.tree / "away")
+                document = self.json_in("ps")
+                self.assertEqual((document["totals"]["exited"], document["totals"]["unreadable"]), (0, 1))
+                row = next(p for p in document["processes"] if p["pid"] == 700)
+                self.assertEqual((row["reserved"], row["reserved_error"]), (None, "ENOENT"))
+                self.assertIn("1 of 1 processes could not be read in full", self.run_in("ps", 700))
+                (self.tree / "away").rename(self.tree / "700" / file)
+
+    def test_an_adjustment_that_cannot_be_read_does_not_hide_the_score(self):
+        for text in (None, "", "x\n"):
+            with self.subTest(text):
+                (self.tree / "700/oom_score_adj").unlink() if text is None else self.write("700/oom_score_adj", text)
+                oom = self.json_in("ps", 700)["processes"][0]["oom"]
+                self.assertEqual((oom["score"], oom["adj"], oom["adj_error"]), (671, None, "ENOENT" if text is None else "EBADMSG"))
+                self.assertIn("1 of 1 processes could not be read in full", self.run_in("ps", 700))
+        self.write("700/oom_score_adj", "7\n")
+        self.write("700/oom_score", "")
+        oom = self.json_in("ps", 700)["processes"][0]["oom"]
+        self.assertEqual((oom["score"], oom["adj"]), (None, 7))
+
+    def test_process_1_of_a_container_may_be_ended(self):
+        victims = lambda: [p["pid"] for p in self.json_in("oom")["processes"]]
+        self.assertEqual((self.tree / "1/oom_score").read_text(), "0\n")   # init: the kernel spares it
+        self.assertNotIn(1, victims())
+        self.write("1/oom_score", "700\n")
+        self.assertEqual(victims()[0], 1)
+
+    def test_the_rank_of_a_victim_does_not_depend_on_what_is_shown(self):
+        ranks = lambda *arguments: {p["pid"]: p["oom"]["rank"] for p in self.json_in("oom", *arguments)["processes"]}
+        self.assertEqual(ranks(), {700: 1, 701: 2})
+        self.assertEqual(ranks("--sort", "-pid"), {700: 1, 701: 2})
+        self.assertEqual(ranks("--filter", "pid = 701"), {701: 2})
+
+    def test_among_equal_scores_the_adjustment_counts_as_well(self):
+        # 10 GB: a thousandth is 10 MB. 2.5 thousandths in memory, against 3 of adjustment and hardly any memory.
+        self.replace("meminfo", ("MemTotal", 9765625), ("SwapTotal", 0))
+        for pid, kib, adj in ((700, 24400, 0), (701, 400, 3)):
+            self.replace(f"{pid}/status", ("VmRSS", kib), ("VmSwap", 0), ("VmPTE", 0))
+            self.write(f"{pid}/oom_score", "668\n")
+            self.write(f"{pid}/oom_score_adj", f"{adj}\n")
+        self.assertEqual([p["pid"] for p in self.json_in("oom")["processes"]], [701, 700])
+        self.write("701/oom_score_adj", "2\n")
+        self.assertEqual([p["pid"] for p in self.json_in("oom")["processes"]], [700, 701])
+
+    def test_soon_too_many_mappings(self):
+        count = self.json_in("ps", 700, "--detail", "maps", "--columns", "+vmas")["processes"][0]["vmas"]
+        self.write("sys/vm/max_map_count", f"{count * 5 // 4}\n")
+        self.assertIn("1 of 1 processes have nearly as many mappings as vm.max_map_count allows", self.run_in("ps", 700, "--detail", "maps"))
+        for arguments in ([], ["--kind", "none"]):
+            self.assertIn(f"{count} mappings of {count * 5 // 4} (vm.max_map_count), SOON TOO MANY", self.run_in("maps", 700, *arguments))
+        self.write("sys/vm/max_map_count", f"{count * 2}\n")
+        for arguments in (["ps", "--detail", "maps"], ["maps", 700]):
+            self.assertNotIn("max_map_count", self.run_in(*arguments))
+
+    def test_no_second_walk_where_the_budget_is_spent(self):
+        walked = self.run_in("show", 700)
+        self.assertIn("PROT_NONE\n", walked)   # the legend of the picture
+        cut = self.run_in("show", 700, "--budget", "1us")
+        self.assertNotIn("PROT_NONE\n", cut)
+        self.assertIn("cut off by the budget: --budget 0 lifts it\n", cut)
+
+
 class HidePid(unittest.TestCase):
     def test_a_hidden_process_is_a_row_of_dashes(self):
         if os.geteuid() != 0:
@@ -114,9 +204,16 @@ class HidePid(unittest.TestCase):
             if probe.returncode != 0:
                 self.skipTest("SKIPPED: nobody may not run the program where it is built")
             done = subprocess.run([*as_nobody, "ps", "--procfs", tree], capture_output=True, text=True, check=True)
+            of_one = {command: subprocess.run([*as_nobody, command, "700", "--procfs", tree, *more], capture_output=True, text=True, check=False)
+                      for command, more in (("maps", []), ("show", []), ("ps", ["--json", "--detail", "maps", "--columns", "+cgroup,anon"]))}
         line = next(line for line in done.stdout.splitlines() if line.split()[0] == "700")
         self.assertEqual(line.split(), ["700"] + ["-"] * 9)
         self.assertIn("1 of 5 processes may not be read in full: run as root for the rest\n", done.stdout)
+        self.assertEqual({command: one.returncode for command, one in of_one.items()}, {"maps": 3, "show": 3, "ps": 3})
+        self.assertIn("memory.max -, RLIMIT_AS -\n", of_one["show"].stdout)   # unreadable is not none
+        (process,) = json.loads(of_one["ps"].stdout)["processes"]
+        for key in ("kinds", "pss", "anon", "cgroup", "vmas", "zero"):
+            self.assertEqual((process[key], process[f"{key}_error"]), (None, "EACCES"))
 
 
 class ManyMappings(unittest.TestCase):

@@ -112,6 +112,10 @@ class Processes(unittest.TestCase):
                     self.assertGreater(row[key], 0, key)
                 self.assertGreater(sum(row["kinds"].values()), MIB)
                 self.assertIn("threading", row["cmdline"])
+                with known("tt-usual", "charged:1:1") as usual:
+                    knows_zero_pages = tamstat_json("maps", usual.pid)["processes"][0]["mappings"][0]["zero"] is not None
+                for mapping in tamstat_json("maps", process.pid)["processes"][0]["mappings"]:
+                    self.assertEqual(mapping["zero"] is not None, knows_zero_pages, mapping)
             finally:
                 process.kill()
 

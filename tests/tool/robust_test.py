@@ -58,7 +58,7 @@ class Storm(unittest.TestCase):
         end = time.monotonic() + 5
         rounds = exited = 0
         details = ["basic", "rollup", "maps"]
-        while time.monotonic() < end:
+        while time.monotonic() < end or rounds < 6:   # each detail twice, however busy the machine is
             done = run("ps", "--json", "--detail", details[rounds % 3], "--columns", "+growth" if rounds % 5 == 0 else "+user")
             self.assertEqual((done.returncode, done.stderr), (0, b""))
             document = json.loads(done.stdout)
@@ -71,7 +71,6 @@ class Storm(unittest.TestCase):
             exited += document["totals"]["exited"]
             rounds += 1
         print(f"{rounds} rounds, {exited} processes ended while they were read")
-        self.assertGreater(rounds, 5)
 
 
 class Output(unittest.TestCase):

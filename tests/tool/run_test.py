@@ -28,6 +28,14 @@ def report(*command, interval="0.1"):
     return document["run"]
 
 
+def run_in_namespace(*arguments):
+    """The same in a pid namespace of its own; None where there are none."""
+    unshare = ["unshare", "--pid", "--fork"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
+        return None
+    return subprocess.run([*unshare, TAMSTAT, *arguments], capture_output=True, check=False, timeout=60)
+
+
 class Run(unittest.TestCase):
     def test_the_status_is_that_of_the_command(self):
         for status in (0, 1, 7, 100, 255):
@@ -134,6 +142,27 @@ class Run(unittest.TestCase):
             self.assertEqual(done.returncode, 7)
             self.assertIn(b"sh: exit 7 after", done.stderr)
             self.assertEqual(done.stderr.count(b"No such file or directory"), 2)
+
+    def test_a_report_that_nobody_reads_can_be_broken_off(self):
+        with tempfile.TemporaryDirectory() as directory:
+            os.mkfifo(Path(directory, "fifo"))
+            wrapper = subprocess.Popen([TAMSTAT, "run", "-o", Path(directory, "fifo"), "--", "true"])
+            time.sleep(0.5)
+            wrapper.terminate()
+            try:
+                self.assertEqual(wrapper.wait(timeout=5), -signal.SIGTERM)
+            finally:
+                wrapper.kill()
+
+    @unittest.skipIf(os.geteuid() != 0, "SKIPPED: needs root, for a pid namespace")
+    def test_not_the_processes_of_an_outer_namespace(self):
+        # Its own pid is 1 there, while /proc is still the one outside, where 1 has started everything.
+        done = run_in_namespace("run", "--json", "--", "sleep", "0.3")
+        if done is None:
+            self.skipTest("SKIPPED: no pid namespaces here")
+        told = json.loads(done.stderr)["run"]
+        self.assertEqual(told["most_processes"], 1)
+        self.assertLess(told["peak_committed"], 4 * MIB)
 
     def test_a_report_to_standard_output(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -155,13 +155,13 @@ class Top(unittest.TestCase):
         self.check_restored(r"^status 0$")
 
     def test_keys(self):
-        with known("tt-top", "noreserve:65536:1") as process:
+        with known("tt-top", f"noreserve:{64 << 20}:1") as process:
             screen = self.start()
-            self.assertRegex(screen.split("\n")[2], rf"{process.pid} +tt-top")   # 64 GiB untouched: the first
+            self.assertRegex(screen.split("\n")[2], rf"{process.pid} +tt-top")   # 64 TiB untouched: the first, also beside a sanitizer
             self.terminal.type("Enter")
             screen = self.terminal.wait_for(rf"mappings of {process.pid}")
             self.log("mappings", screen)
-            self.assertRegex(screen, r"64\.0 GiB .*noreser")
+            self.assertRegex(screen, r"64\.0 TiB .*noreser")
             self.terminal.type("Escape")
             self.terminal.wait_for(r"PID .*COMM")
             for key, columns in (("2", "NORESERVE"), ("3", "PSS"), ("4", "OOMSHARE"), ("5", "MAJFLT"), ("o", "OOMSHARE"), ("1", "UNTOUCHED"),

@@ -70,6 +70,16 @@ TEST_CASE("top: a screen has as many lines as there are, whatever is to be shown
     }
 }
 
+TEST_CASE("top: a process with soon too many mappings is told of") {
+    TopView view{Options()};
+    auto some = processes(3);
+    view.take(some, 1);
+    CHECK(text_of(view, 200, 10).find("too many mappings") == std::string::npos);
+    some.rows[1].mappings = std::uint64_t{1} << 40;
+    view.take(some, 1);
+    CHECK(text_of(view, 200, 10).find(", 1 with soon too many mappings") != std::string::npos);
+}
+
 TEST_CASE("top: the chosen row stays in sight, and in the list") {
     TopView view{Options()};
     view.take(processes(100), 1);

@@ -39,16 +39,51 @@ AddressRow row_of(std::span<const Mapping> mappings) {
     return row;
 }
 
-// Adds a part of a mapping, `share` of it, spread evenly: the kernel does not tell where its pages are.
-void add(Fill& cell, const Mapping& mapping, double share) {
-    const auto size = static_cast<double>(mapping.size());
-    const auto resident = std::min(static_cast<double>(mapping.resident), size);
-    const auto swapped = std::min(static_cast<double>(mapping.swap), size - resident);
+// What is resident and swapped of some bytes of a mapping.
+struct Populated {
+    double resident = 0, swapped = 0;
+};
+
+void add(Fill& cell, const Mapping& mapping, double size, Populated part) {
+    part.resident = std::min(part.resident, size);
+    part.swapped = std::min(part.swapped, size - part.resident);
     const bool file = mapping.kind == MappingKind::file;
-    (file ? cell.file : cell.memory) += share * resident;
-    cell.swapped += share * swapped;
+    (file ? cell.file : cell.memory) += part.resident;
+    cell.swapped += part.swapped;
     auto& untouched = file ? cell.untouched_file : cell.untouched;
-    (mapping.kind == MappingKind::none ? cell.inaccessible : untouched) += share * (size - resident - swapped);
+    (mapping.kind == MappingKind::none ? cell.inaccessible : untouched) += size - part.resident - part.swapped;
+}
+
+// Where a mapping lies in its row, in cells.
+struct Stretch {
+    double begin = 0, end = 0;
+
+    // Calls f(i, length) for each cell, with how much of it is covered.
+    template<class F> void for_each_cell(std::size_t count, F f) const {
+        for (auto i = static_cast<std::size_t>(begin); i < count && static_cast<double>(i) < end; ++i) {
+            const auto first = std::max(begin, static_cast<double>(i)),
+                       last = std::min(end, static_cast<double>(i + 1));
+            f(i, std::max(last - first, 0.0));
+        }
+    }
+};
+
+// \returns what is populated of the mapping in each cell; nothing where that is not known
+std::vector<Populated> populated(const Mapping& mapping, Stretch stretch, std::size_t count, const PageRuns& runs) {
+    std::vector<Populated> parts(count);
+    const auto per_byte = (stretch.end - stretch.begin) / static_cast<double>(mapping.size());
+    const auto place = [&](std::uint64_t address) {
+        return stretch.begin + static_cast<double>(address - mapping.first) * per_byte;
+    };
+    const auto add_run = [&](const PageRun& run) {
+        const auto first = std::clamp(run.first, mapping.first, mapping.last),
+                   last = std::clamp(run.last, mapping.first, mapping.last);
+        Stretch{place(first), place(last)}.for_each_cell(count, [&](std::size_t i, double length) {
+            (run.swapped ? parts[i].swapped : parts[i].resident) += length / per_byte;
+        });
+    };
+    const bool known = runs && (mapping.resident != 0 || mapping.swap != 0) && runs(mapping, add_run);
+    return known ? parts : std::vector<Populated>();
 }
 
 }   // namespace
@@ -73,19 +108,23 @@ std::vector<AddressRow> address_rows(std::span<const tamalloc::Mapping> mappings
     return rows;
 }
 
-std::vector<Fill> cells(const AddressRow& row, std::size_t count) {
+std::vector<Fill> cells(const AddressRow& row, std::size_t count, const PageRuns& runs) {
     std::vector<Fill> all(count);
     const auto per_byte = static_cast<double>(count) / static_cast<double>(std::max<std::uint64_t>(row.size, 1));
-    double before = 0;   // in cells
+    Stretch stretch;
     for (const auto& mapping : row.mappings) {
         if (mapping.size() == 0) continue;
-        const auto length = static_cast<double>(mapping.size()) * per_byte, after = before + length;
-        for (auto i = static_cast<std::size_t>(before); i < count && static_cast<double>(i) < after; ++i) {
-            const auto begin = std::max(before, static_cast<double>(i)),
-                       end = std::min(after, static_cast<double>(i + 1));
-            add(all[i], mapping, std::max(end - begin, 0.0) / length);
-        }
-        before = after;
+        const auto size = static_cast<double>(mapping.size());
+        stretch = {stretch.end, stretch.end + size * per_byte};
+        const auto parts = populated(mapping, stretch, count, runs);
+        stretch.for_each_cell(count, [&](std::size_t i, double length) {
+            const auto bytes = length / per_byte;
+            const auto evenly = bytes / size;
+            add(all[i], mapping, bytes,
+                parts.empty() ? Populated{static_cast<double>(mapping.resident) * evenly,
+                                          static_cast<double>(mapping.swap) * evenly}
+                              : parts[i]);
+        });
     }
     return all;
 }

@@ -3,15 +3,16 @@
 // How an address space is laid out in a picture: rows, and what is in each cell of a row.
 //
 //   namespace tamstat {
-//     struct AddressRow;  struct Fill;
+//     struct AddressRow;  struct Fill;  struct PageRun;
 //     std::vector<AddressRow> address_rows(std::span<const tamalloc::Mapping>);
-//     std::vector<Fill> cells(const AddressRow&, std::size_t count);
+//     std::vector<Fill> cells(const AddressRow&, std::size_t count, const PageRuns&);
 //   }
 #pragma once
-#include <cstddef>   // std::size_t
-#include <cstdint>   // std::uint64_t
-#include <span>      // std::span
-#include <vector>    // std::vector
+#include <cstddef>      // std::size_t
+#include <cstdint>      // std::uint64_t
+#include <functional>   // std::function
+#include <span>         // std::span
+#include <vector>       // std::vector
 
 #include "tamalloc/mappings/records.hpp"   // Mapping
 
@@ -37,7 +38,18 @@ struct Fill {
 /// \returns the rows, in the same order; no more than a screen has lines
 [[nodiscard]] std::vector<AddressRow> address_rows(std::span<const tamalloc::Mapping> mappings);
 
-/// \returns the row cut into `count` parts of the same number of bytes
-[[nodiscard]] std::vector<Fill> cells(const AddressRow& row, std::size_t count);
+/// Pages that are in memory, or swapped.
+struct PageRun {
+    std::uint64_t first = 0, last = 0;
+    bool swapped = false;
+};
+
+/// Calls its second argument for the pages of a mapping in the order of their addresses.
+/// \returns false: nobody knows where they are
+using PageRuns = std::function<bool(const tamalloc::Mapping&, const std::function<void(const PageRun&)>&)>;
+
+/// \returns the row cut into `count` parts of the same number of bytes; what is resident of a mapping is where its pages are,
+/// or spread over it where that is not known
+[[nodiscard]] std::vector<Fill> cells(const AddressRow& row, std::size_t count, const PageRuns& runs = {});
 
 }   // namespace tamstat

@@ -43,11 +43,11 @@ Mark mark_of(const Fill& cell, const Glyphs& glyphs) {
     return {glyphs.untouched, ""};
 }
 
-std::string strip(const AddressRow& row, std::size_t count, const Glyphs& glyphs, bool color) {
+std::string strip(const AddressRow& row, std::size_t count, const Glyphs& glyphs, const Drawing& drawing) {
     std::string text;
-    for (const auto& cell : cells(row, count)) {
+    for (const auto& cell : cells(row, count, drawing.runs)) {
         const auto mark = mark_of(cell, glyphs);
-        if (color && *mark.color != '\0') text += fmt::format("\x1b[{}m{}\x1b[0m", mark.color, mark.glyph);
+        if (drawing.color && *mark.color != '\0') text += fmt::format("\x1b[{}m{}\x1b[0m", mark.color, mark.glyph);
         else text += mark.glyph;
     }
     return text;
@@ -95,7 +95,7 @@ std::string picture(std::span<const tamalloc::Mapping> mappings, const Drawing& 
         text += fmt::format("{:>12x}  {:>9}", row.start, format_bytes(row.size, drawing.units));
         const auto size = static_cast<double>(std::max<std::uint64_t>(row.size, 1));
         if (!narrow) text += fmt::format(" {:>5.1f}%", 100 * static_cast<double>(row.resident) / size);
-        text += ' ' + strip(row, count, glyphs, drawing.color) + '\n';
+        text += ' ' + strip(row, count, glyphs, drawing) + '\n';
     }
     return text + legend(glyphs, drawing.width);
 }

@@ -6,7 +6,7 @@
 //     std::string bar(double share, std::size_t cells, bool unicode);
 //     struct Drawing;
 //     std::string picture(std::span<const tamalloc::Mapping>, const Drawing&);
-//     std::string picture_svg(std::span<const tamalloc::Mapping>, std::string_view title, Units = Units::automatic);
+//     std::string picture_svg(std::span<const tamalloc::Mapping>, std::string_view title, Units, const PageRuns&);
 //   }
 #pragma once
 #include <cstddef>       // std::size_t
@@ -14,6 +14,7 @@
 #include <string>        // std::string
 #include <string_view>   // std::string_view
 
+#include "address_rows.hpp"                // PageRuns
 #include "tamalloc/mappings/records.hpp"   // Mapping
 #include "units.hpp"                       // Units
 
@@ -28,15 +29,15 @@ struct Drawing {
     bool unicode = true;
     bool color = false;
     Units units = Units::automatic;
+    PageRuns runs = nullptr;   // where pages are
 };
 
 /// \requires the mappings are in the order of their addresses
-/// \returns lines: a row for each large mapping and for the small ones between, each to its own scale, and a legend. What is
-/// resident of a mapping is spread over it: the kernel does not tell where its pages are.
+/// \returns lines: a row for each large mapping and for the small ones between, each to its own scale, and a legend
 [[nodiscard]] std::string picture(std::span<const tamalloc::Mapping> mappings, const Drawing& drawing);
 
 /// \returns the same as an SVG document, for reports; light or dark as the reader has it
 [[nodiscard]] std::string picture_svg(std::span<const tamalloc::Mapping> mappings, std::string_view title,
-                                      Units units = Units::automatic);
+                                      Units units = Units::automatic, const PageRuns& runs = {});
 
 }   // namespace tamstat

@@ -45,8 +45,8 @@ Look look_of(const Fill& cell) {
     return {behind(cell), before(cell), std::clamp(height, least, strip_height)};
 }
 
-std::string strip(const AddressRow& row, int y) {
-    const auto all = cells(row, cell_count);
+std::string strip(const AddressRow& row, int y, const PageRuns& runs) {
+    const auto all = cells(row, cell_count, runs);
     std::string text;
     for (std::size_t first = 0, i = 1; i <= all.size(); ++i) {
         const auto look = look_of(all[first]);
@@ -78,7 +78,8 @@ std::string legend(int y) {
 
 }   // namespace
 
-std::string picture_svg(std::span<const tamalloc::Mapping> mappings, std::string_view title, Units units) {
+std::string picture_svg(std::span<const tamalloc::Mapping> mappings, std::string_view title, Units units,
+                        const PageRuns& runs) {
     const auto rows = address_rows(mappings);
     const auto height = top + row_height * static_cast<int>(rows.size()) + 48;
     std::string text;
@@ -89,7 +90,7 @@ std::string picture_svg(std::span<const tamalloc::Mapping> mappings, std::string
         text += svg::label("figure", 136, y + 12, fmt::format("{:x}", row.start));
         text += svg::label("figure", 216, y + 12, format_bytes(row.size, units));
         text += svg::label("figure", left - 10, y + 12, fmt::format("{:.1f} %", 100 * share));
-        text += strip(row, y);
+        text += strip(row, y, runs);
         y += row_height;
     }
     return svg::document(width, height, title, text + legend(y + 16));

@@ -2,14 +2,15 @@
 #include "collect.hpp"
 
 #include <algorithm>      // std::ranges::sort, std::ranges::unique
-#include <cerrno>         // EACCES, EMFILE, ENFILE, ENOMEM, EPERM
+#include <cerrno>         // EMFILE, ENFILE, ENOENT, ENOMEM
 #include <chrono>         // std::chrono::steady_clock
 #include <functional>     // std::greater
 #include <optional>       // std::optional
 #include <system_error>   // std::error_code
 #include <thread>         // std::this_thread
 
-#include <sys/utsname.h>   // uname
+#include <fcntl.h>    // O_DIRECTORY, O_PATH
+#include <unistd.h>   // faccessat
 
 #include <fmt/format.h>
 #include <range/v3/algorithm/all_of.hpp>
@@ -19,9 +20,9 @@
 
 #include "arrange.hpp"              // arrange_rows, filter_for, sort_column
 #include "choice.hpp"               // Choice
-#include "details.hpp"              // Deadline, read_details
-#include "exit_code.hpp"            // Failure, complain
-#include "machine.hpp"              // first_line
+#include "details.hpp"              // Deadline, read_details, read_scores, set_details
+#include "exit_code.hpp"            // Failure, code_of, complain
+#include "machine.hpp"              // kernel_release
 #include "module.hpp"               // has_module, read_module
 #include "progress.hpp"             // Progress
 #include "tamalloc/discovery.hpp"   // statistics_calls
@@ -35,40 +36,8 @@ using tamalloc::errc;
 using tamalloc::ProcessStats;
 using tamalloc::StatsField;
 
-ProcessRow row_of(const ProcessStats& stats, StatsField asked) {
-    const auto filled = [&](StatsField group, auto value) -> Reading<decltype(value)> {
-        if (detail::wants(stats.filled, group)) return value;
-        return Unread{detail::wants(asked, group) ? ENODATA : 0};   // a sandbox's /proc tells less
-    };
-    ProcessRow row;
-    row.pid = stats.pid;
-    row.parent = filled(StatsField::identity, stats.parent);
-    row.uid = filled(StatsField::identity, stats.uid);
-    row.comm = filled(StatsField::identity, std::string(stats.name()));
-    row.start_ns = filled(StatsField::identity, stats.start_ns);
-    row.reserved = filled(StatsField::memory, stats.reserved);
-    row.committed = filled(StatsField::memory, stats.committed);
-    row.peak_reserved = filled(StatsField::detail, stats.peak_reserved);
-    row.peak = filled(StatsField::detail, stats.peak);
-    row.swap = filled(StatsField::detail, stats.swap);
-    row.page_tables = filled(StatsField::detail, stats.page_tables);
-    row.oom_score = filled(StatsField::oom, stats.oom_score);
-    row.oom_score_adj = filled(StatsField::oom, stats.oom_score_adj);
-    return row;
-}
-
-ProcessRow row_without(pid_t pid, Unread why) {
-    ProcessRow row;
-    row.pid = pid;
-    row.parent = why, row.uid = why, row.comm = why, row.start_ns = why;
-    row.reserved = row.committed = row.peak_reserved = row.peak = row.swap = row.page_tables = why;
-    row.oom_score = row.oom_score_adj = why;
-    return row;
-}
-
 [[noreturn]] void fail(const std::string& what, std::error_code error) {
-    throw Failure(error == std::errc::permission_denied ? exit_denied : exit_io,
-                  fmt::format("{}: {}", what, error.message()));
+    throw Failure(code_of(error), fmt::format("{}: {}", what, error.message()));
 }
 
 tamalloc::Provenance source_of(const Options& options) {
@@ -97,8 +66,6 @@ Deadline deadline_of(const Options& options) {
 }
 
 constexpr auto without_scores = StatsField::memory | StatsField::identity | StatsField::detail;
-
-bool is_denied(Unread why) { return why.error == EACCES || why.error == EPERM; }
 
 /// One listing.
 class Collector {
@@ -195,7 +162,21 @@ private:
         // It may be the scores only that cannot be read.
         if (!stats && detail::wants(fields_, StatsField::oom) && !is_absent(stats.error()))
             stats = procfs_.process_stats(pid, without_scores);
+        if (!stats && stats.error() == errc::no_such_process && lacks_files(pid))
+            return tamalloc::unexpected<std::error_code>(std::make_error_code(std::errc::no_such_file_or_directory));
         return stats;
+    }
+
+    // Whether it is not the process that is gone: a copy of a /proc may have its directory without its files.
+    [[nodiscard]] bool lacks_files(pid_t pid) const {
+        const auto name = detail::name_of(pid);
+        const detail::Descriptor directory(procfs_.directory(), name.data(), O_PATH | O_DIRECTORY);
+        const auto lacks = [](int place, const char* file) {
+            return ::faccessat(place, file, F_OK, 0) != 0 && errno == ENOENT;
+        };
+        if (directory.error() != 0 || !(lacks(directory.get(), "stat") || lacks(directory.get(), "status")))
+            return false;
+        return !lacks(procfs_.directory(), name.data());   // it may have ended just now
     }
 
     void add(pid_t pid, const tamalloc::result<ProcessStats>& stats) {
@@ -203,10 +184,22 @@ private:
             const auto why = unread(stats.error());
             if (why.error == EMFILE || why.error == ENFILE || why.error == ENOMEM)
                 fail(fmt::format("{}/{}", options_.procfs, pid), stats.error());
-            add(row_without(pid, why));
+            add(unread_row(pid, why));
         } else {
-            add(row_of(*stats, fields_));
+            auto row = row_of(*stats, fields_);
+            if (has(need_, Need::oom) && !row.oom_score && collection_.from == tamalloc::Provenance::procfs)
+                read_scores(row);
+            add(std::move(row));
         }
+    }
+
+    // The library has both or none.
+    void read_scores(ProcessRow& row) const {
+        const auto error = procfs_.with_directory(row.pid, [&row](const detail::Descriptor& directory) {
+            tamstat::read_scores(row, directory);
+            return std::error_code();
+        });
+        if (error) row.oom_score = row.oom_score_adj = unread(error);
     }
 
     void add(ProcessRow row) {
@@ -237,7 +230,10 @@ private:
     }
 
     [[nodiscard]] bool stays(ProcessRow& row, const Deadline& deadline) {
-        if (!row.reserved) return options_.cgroup.empty();
+        if (!row.reserved) {
+            set_details(row, need_, row.reserved.why());
+            return options_.cgroup.empty();
+        }
         const auto error = procfs_.with_directory(
             row.pid, [&](const detail::Descriptor& directory) { return supplement(row, directory, deadline); });
         collection_.exited += error == errc::no_such_process ? 1 : 0;
@@ -262,12 +258,6 @@ private:
     StatsField fields_ = without_scores;
     Collection collection_;
 };
-
-std::string kernel_release(const std::string& procfs) {
-    if (const auto release = first_line(procfs + "/sys/kernel/osrelease")) return *release;
-    utsname names{};
-    return ::uname(&names) == 0 ? names.release : "unknown";
-}
 
 }   // namespace
 
@@ -319,7 +309,7 @@ int verdict(const Collection& collection) {
     for (const auto pid : collection.kernel_threads)
         complain(fmt::format("{} is a kernel thread: it has no memory of its own", pid));
     if (!collection.missing.empty() || !collection.kernel_threads.empty()) return exit_failed;
-    const auto denied = [](const ProcessRow& row) { return is_denied(row.reserved.why()); };
+    const auto denied = [](const ProcessRow& row) { return is_denial(row.reserved.why()); };
     return !collection.rows.empty() && ranges::all_of(collection.rows, denied) ? exit_denied : exit_ok;
 }
 

@@ -3,7 +3,7 @@
 // The memory that `demo` shows.
 //
 //   namespace tamstat {
-//     class Block;
+//     template<PageSource = SystemSource> class Block;
 //   }
 #pragma once
 #include <cstddef>        // std::byte, std::size_t
@@ -15,19 +15,20 @@
 #include <fmt/format.h>   // fmt::format
 
 #include "exit_code.hpp"                // Failure
+#include "tamalloc/page_source.hpp"     // PageSource
 #include "tamalloc/system_source.hpp"   // SystemSource
 #include "units.hpp"                    // format_bytes
 
 namespace tamstat {
 
 /// Reserved when it is made; given back at the end.
-class Block {
+template<tamalloc::PageSource Source = tamalloc::SystemSource> class Block {
 public:
     /// \throws Failure exit_failed: it is refused
     explicit Block(std::uint64_t size) : size_(static_cast<std::size_t>(size)) {
         constexpr std::size_t any = 1;
         if (size_ > PTRDIFF_MAX) refused(std::make_error_code(std::errc::not_enough_memory));
-        const auto start = source_.map(tamalloc::SystemSource::rounded(size_), any);
+        const auto start = source_.map(Source::rounded(size_), any);
         if (!start) refused(start.error());
         start_ = *start;
     }
@@ -37,8 +38,7 @@ public:
 
     [[nodiscard]] std::span<std::byte> bytes() const { return {start_, size_}; }
     void release() {
-        if (auto* const start = std::exchange(start_, nullptr))
-            source_.unmap(start, tamalloc::SystemSource::rounded(size_));
+        if (auto* const start = std::exchange(start_, nullptr)) source_.unmap(start, Source::rounded(size_));
     }
     /// \effects gives the memory back; the part reads zero, unless the kernel refuses, which a check tells
     void discard(std::span<std::byte> part) const { (void)source_.purge(part.data(), part.size()); }
@@ -49,7 +49,7 @@ private:
                                                format_bytes(size_), error.message()));
     }
 
-    tamalloc::SystemSource source_;
+    Source source_;
     std::size_t size_;
     std::byte* start_ = nullptr;
 };

@@ -3,9 +3,8 @@
 
 #include <algorithm>      // std::ranges::replace
 #include <array>          // std::array
-#include <cerrno>         // ENODATA, EOVERFLOW
+#include <cerrno>         // EBADMSG, ENODATA, EOVERFLOW
 #include <limits>         // std::numeric_limits
-#include <optional>       // std::optional
 #include <string_view>    // std::string_view
 #include <system_error>   // std::error_code
 #include <utility>        // std::move
@@ -14,6 +13,7 @@
 
 #include "tamalloc/detail/memory_limit.hpp"    // has_name, limit_of_groups
 #include "tamalloc/detail/process_files.hpp"   // ProcessFiles, parse_process_line
+#include "tamalloc/detail/smaps.hpp"           // directory_with_memory
 #include "tamalloc/mappings.hpp"               // MappingView
 
 namespace tamstat {
@@ -25,27 +25,6 @@ using detail::Figure;
 
 constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
 constexpr auto no_limit = std::uint64_t{1} << 62;   // of version 1 of cgroups, and more
-
-/// \returns a thread of the process that lives: a main thread that has ended shows nothing of the memory
-Descriptor directory_with_memory(const ProcessRow& row, const Descriptor& directory) {
-    constexpr int flags = O_PATH | O_DIRECTORY;
-    const auto has_memory = [](const Descriptor& thread) {
-        std::array<Figure, 1> f{{{"VmSize:", true}}};
-        return !detail::read_figures({thread.get(), "status", 0}, f) && f[0].found;
-    };
-    const auto itself = [&] { return Descriptor(directory.get(), ".", flags); };
-    if (row.reserved.value_or(0) == 0 || has_memory(directory)) return itself();
-    const Descriptor all(directory.get(), "task", O_DIRECTORY);
-    if (all.error() != 0) return itself();
-    std::optional<Descriptor> found;
-    (void)detail::for_each_id(all.get(), [&](pid_t id) {
-        Descriptor thread(all.get(), detail::name_of(id).data(), flags);
-        if (thread.error() != 0 || !has_memory(thread)) return true;
-        found.emplace(std::move(thread));
-        return false;
-    });
-    return found ? std::move(*found) : itself();
-}
 
 void read_kinds_of_memory(ProcessRow& row, const Descriptor& directory) {
     std::array<Figure, 3> f{{{"RssAnon:", true}, {"RssFile:", true}, {"RssShmem:", true}}};
@@ -217,9 +196,33 @@ std::chrono::nanoseconds cost_of_walk(const ProcessRow& row) {
 
 }   // namespace
 
+void read_scores(ProcessRow& row, const Descriptor& directory) {
+    const auto number_in = [&directory](const char* name) -> Reading<int> {
+        std::array<char, 32> buffer;
+        auto line = detail::read_line({directory.get(), name, 0}, buffer);
+        if (!line) return unread(line.error());
+        int number = 0;
+        if (!detail::take_number(*line, number)) return Unread{EBADMSG};
+        return number;
+    };
+    row.oom_score = number_in("oom_score");
+    row.oom_score_adj = number_in("oom_score_adj");
+}
+
+void set_details(ProcessRow& row, Need need, Unread why) {
+    if (has(need, Need::extra)) row.anon = row.file_resident = row.shmem = row.minor_faults = row.major_faults = why;
+    if (has(need, Need::cgroup)) {
+        row.cgroup = why;
+        row.memory_limit = row.address_limit = why;
+    }
+    if (has(need, Need::cmdline)) row.cmdline = why;
+    if (has(need, Need::rollup)) set_rollup(row, why);
+    if (has(need, Need::maps)) set_maps(row, why);
+}
+
 void read_details(ProcessRow& row, const Descriptor& directory, Need need, const Deadline& deadline,
                   bool with_cgroup_limits) {
-    const auto memory = has(need, Need::extra | Need::maps | Need::cmdline) ? directory_with_memory(row, directory)
+    const auto memory = has(need, Need::extra | Need::maps | Need::cmdline) ? detail::directory_with_memory(directory)
                                                                             : Descriptor(directory.get(), ".", O_PATH);
     if (has(need, Need::extra)) {
         read_kinds_of_memory(row, memory);

@@ -4,6 +4,8 @@
 //
 //   namespace tamstat {
 //     class Deadline;
+//     void read_scores(ProcessRow&, const tamalloc::detail::Descriptor& directory);
+//     void set_details(ProcessRow&, Need, Unread why);
 //     void read_details(ProcessRow&, const tamalloc::detail::Descriptor& directory, Need, const Deadline&, bool);
 //   }
 #pragma once
@@ -31,6 +33,12 @@ public:
 private:
     std::optional<Clock::time_point> end_;
 };
+
+/// \effects fills in the OOM score and its adjustment, either where the other cannot be read
+void read_scores(ProcessRow& row, const tamalloc::detail::Descriptor& directory);
+
+/// \effects says of all that is needed why it could not be read
+void set_details(ProcessRow& row, Need need, Unread why);
 
 /// \effects fills in what is needed, or why it could not be read, which may be the budget
 /// \requires the directory is that of the row's process

@@ -112,7 +112,7 @@ Finding commit() {
 }
 
 Finding map_count() {
-    const auto most = number_in("/proc/sys/vm/max_map_count");
+    const auto most = max_map_count("/proc");
     if (!most) return note("max_map_count", "unknown", message(most.why().error));
     return good("max_map_count", fmt::format("{}", *most),
                 "mappings a process may have; beyond it the kernel says 'out of memory'");

@@ -6,7 +6,8 @@
 #include <cstdlib>   // std::strtod
 #include <span>      // std::span
 
-#include <fcntl.h>   // AT_FDCWD
+#include <fcntl.h>         // AT_FDCWD
+#include <sys/utsname.h>   // uname
 
 #include "tamalloc/detail/proc_file.hpp"   // Descriptor, Figure, LineReader, read_figures, take_number
 
@@ -80,5 +81,13 @@ Reading<Pressure> pressure(const std::string& procfs, std::string_view resource)
     if (!some) return Unread{EINVAL};
     return result;
 }
+
+std::string kernel_release(const std::string& procfs) {
+    if (const auto release = first_line(procfs + "/sys/kernel/osrelease")) return *release;
+    utsname names{};
+    return ::uname(&names) == 0 ? names.release : "unknown";
+}
+
+Reading<std::uint64_t> max_map_count(const std::string& procfs) { return number_in(procfs + "/sys/vm/max_map_count"); }
 
 }   // namespace tamstat

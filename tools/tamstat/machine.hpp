@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What sys and doctor read of the machine beside the library's statistics.
+// What is read of the machine beside the library's statistics.
 //
 //   namespace tamstat {
 //     Reading<std::string> first_line(const std::string& path);
@@ -8,6 +8,9 @@
 //     Reading<std::uint64_t> meminfo(const std::string& procfs, std::string_view key);
 //     struct Pressure;
 //     Reading<Pressure> pressure(const std::string& procfs, std::string_view resource);
+//     std::string kernel_release(const std::string& procfs);
+//     Reading<std::uint64_t> max_map_count(const std::string& procfs);
+//     bool soon_too_many(std::uint64_t mappings, std::uint64_t most);
 //   }
 #pragma once
 #include <cstdint>       // std::uint64_t
@@ -34,5 +37,14 @@ struct Pressure {
 
 /// \returns /proc/pressure/RESOURCE: "cpu", "io", "memory"; unread where the kernel does not keep it
 [[nodiscard]] Reading<Pressure> pressure(const std::string& procfs, std::string_view resource);
+
+/// \returns the release of the kernel whose /proc it is, else of the one that runs
+[[nodiscard]] std::string kernel_release(const std::string& procfs);
+
+/// \returns how many mappings a process may have; beyond it the kernel says that there is no memory
+[[nodiscard]] Reading<std::uint64_t> max_map_count(const std::string& procfs);
+
+/// \returns whether somebody should do something about it: from 80 %
+[[nodiscard]] inline bool soon_too_many(std::uint64_t mappings, std::uint64_t most) { return mappings >= most / 5 * 4; }
 
 }   // namespace tamstat

@@ -23,6 +23,7 @@
 #include "commands.hpp"            // run_maps
 #include "exit_code.hpp"           // Failure
 #include "json.hpp"                // document, print_json, to_json
+#include "machine.hpp"             // max_map_count, soon_too_many
 #include "rows.hpp"                // layout_for, print
 #include "tamalloc/mappings.hpp"   // mappings
 #include "tamalloc/range_v3.hpp"   // views as temporaries
@@ -92,23 +93,24 @@ constexpr std::array columns{
     MappingColumn{{"path", "WHERE", text, no_need, "smaps", ""}, [](const Row& r) -> Value { return r.mapping.path; }},
 };
 
-std::vector<MappingRow> read_rows(const Options& options) {
+// \returns those that the options choose; `count` is of all
+std::vector<MappingRow> read_rows(const Options& options, std::uint64_t& count) {
     const auto pid = options.pids.front();
     const auto view = tamalloc::mappings(pid, options.procfs.c_str());
     if (!view)
-        throw Failure(view.error() == tamalloc::errc::no_such_process ? exit_failed : exit_io,
+        throw Failure(view.error() == tamalloc::errc::no_such_process ? exit_failed : code_of(view.error()),
                       fmt::format("{}: {}", pid, view.error().message()));
     const auto with_zero = [&](const tamalloc::Mapping& mapping) {
         const auto zero = view->zero_mapped(mapping.first, mapping.last);
         return MappingRow{mapping, zero ? Reading<std::uint64_t>(*zero) : unread(zero.error())};
     };
     const auto wanted = [&](const tamalloc::Mapping& mapping) {
+        ++count;
         return mapping.size() >= options.min_size && (options.kind.empty() || options.kind == name_of(mapping.kind));
     };
     auto rows = *view | ranges::views::filter(wanted) | ranges::views::transform(with_zero) | ranges::to<std::vector>();
     if (const auto error = view->error())
-        throw Failure(error == std::errc::permission_denied ? exit_denied : exit_io,
-                      fmt::format("{}/{}/smaps: {}", options.procfs, pid, error.message()));
+        throw Failure(code_of(error), fmt::format("{}/{}/smaps: {}", options.procfs, pid, error.message()));
     return rows;
 }
 
@@ -148,14 +150,21 @@ Table table_of(std::span<const MappingRow> rows, const Options& options) {
     return table;
 }
 
-std::vector<MappingRow> arranged_rows(const Options& options) {
+std::vector<MappingRow> arranged_rows(const Options& options, std::uint64_t& count) {
     static const std::array<SortKey, 1> largest_untouched{{{std::string(usual_sort), true}}};
-    auto rows = read_rows(options);
+    auto rows = read_rows(options, count);
     arrange_rows(rows, std::span<const MappingColumn>(columns), options, largest_untouched);
     return rows;
 }
 
-std::string summary(std::span<const MappingRow> rows, const Options& options) {
+std::string map_count_line(std::uint64_t count, const Options& options) {
+    const auto most = max_map_count(options.procfs);
+    if (!most || !soon_too_many(count, *most)) return {};
+    return fmt::format("{} mappings of {} (vm.max_map_count), SOON TOO MANY: then mmap says out of memory\n", count,
+                       *most);
+}
+
+std::string summary(std::span<const MappingRow> rows, std::uint64_t count, const Options& options) {
     const auto sum = [&](auto part) {
         const auto total = ranges::accumulate(rows | ranges::views::transform(part), std::uint64_t{0},
                                               tamalloc::detail::saturating_sum);
@@ -164,7 +173,8 @@ std::string summary(std::span<const MappingRow> rows, const Options& options) {
     };
     return fmt::format("{} mappings, size {}, resident {}, untouched {}\n", rows.size(),
                        sum([](const Row& r) { return r.mapping.size(); }),
-                       sum([](const Row& r) { return r.mapping.resident; }), sum(&MappingRow::untouched));
+                       sum([](const Row& r) { return r.mapping.resident; }), sum(&MappingRow::untouched)) +
+           map_count_line(count, options);
 }
 
 Json json_of(const MappingRow& row) {
@@ -182,18 +192,22 @@ void print_document(const Collection& collection, std::span<const MappingRow> ro
 
 }   // namespace
 
-Table table_of_mappings(const Options& options) { return table_of(arranged_rows(options), options); }
+Table table_of_mappings(const Options& options) {
+    std::uint64_t count = 0;
+    return table_of(arranged_rows(options, count), options);
+}
 
 int run_maps(const Options& options) {
     const auto collection = collect(options, Need::oom);
     if (collection.rows.empty()) return verdict(collection);
-    const auto rows = arranged_rows(options);
+    std::uint64_t count = 0;
+    const auto rows = arranged_rows(options, count);
     if (options.format == Format::json || options.format == Format::json_lines) {
         print_document(collection, rows, options);
         return exit_ok;
     }
     print(table_of(rows, options), options);
-    if (options.format != Format::csv && !options.quiet) std::fputs(summary(rows, options).c_str(), stdout);
+    if (options.format != Format::csv && !options.quiet) std::fputs(summary(rows, count, options).c_str(), stdout);
     return exit_ok;
 }
 

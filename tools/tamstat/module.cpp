@@ -29,8 +29,7 @@ std::string read_file(const std::string& path) {
     for (; got > 0; got = file.read(buffer)) text.append(buffer.data(), static_cast<std::size_t>(got));
     if (got == 0) return text;
     const std::error_code error(file.error() != 0 ? file.error() : static_cast<int>(-got), std::generic_category());
-    throw Failure(error == std::errc::permission_denied ? exit_denied : exit_io,
-                  fmt::format("{}: {}", path, error.message()));
+    throw Failure(code_of(error), fmt::format("{}: {}", path, error.message()));
 }
 
 // As /proc tells it, where a process starts at a whole tick.

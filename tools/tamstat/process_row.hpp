@@ -5,6 +5,8 @@
 //   namespace tamstat {
 //     Unread unread(std::error_code) noexcept;
 //     struct ProcessRow;
+//     ProcessRow row_of(const tamalloc::ProcessStats&, tamalloc::StatsField asked);
+//     ProcessRow unread_row(pid_t, Unread why);
 //   }
 #pragma once
 #include <array>          // std::array
@@ -14,8 +16,9 @@
 #include <string>         // std::string
 #include <system_error>   // std::error_code
 
-#include "tamalloc/mappings.hpp"   // MappingKind
-#include "value.hpp"               // Reading
+#include "tamalloc/mappings.hpp"        // MappingKind
+#include "tamalloc/stats/records.hpp"   // ProcessStats, StatsField
+#include "value.hpp"                    // Reading
 
 namespace tamstat {
 
@@ -67,5 +70,11 @@ struct ProcessRow {
     /// \returns whether the budget was spent before all of it was read
     [[nodiscard]] bool cut() const { return pss.why().error == budget_spent; }
 };
+
+/// \returns what the library has read; ENODATA for what was asked for and is missing
+[[nodiscard]] ProcessRow row_of(const tamalloc::ProcessStats& stats, tamalloc::StatsField asked);
+
+/// \returns nothing but the pid, and why
+[[nodiscard]] ProcessRow unread_row(pid_t pid, Unread why);
 
 }   // namespace tamstat

@@ -7,8 +7,7 @@
 #include <string>        // std::string
 #include <string_view>   // std::string_view
 
-#include <fcntl.h>    // AT_FDCWD, O_DIRECTORY
-#include <unistd.h>   // getpid
+#include <fcntl.h>   // AT_FDCWD, O_DIRECTORY
 
 #include <fmt/format.h>   // fmt::format
 
@@ -30,8 +29,8 @@ std::string contents(const Descriptor& file) {
 }
 
 // Each thread lists the processes that it has started.
-void add_children(pid_t pid, std::vector<pid_t>& all) {
-    const Descriptor tasks(AT_FDCWD, fmt::format("/proc/{}/task", pid).c_str(), O_DIRECTORY);
+void add_children(const std::string& process, std::vector<pid_t>& all) {
+    const Descriptor tasks(AT_FDCWD, fmt::format("/proc/{}/task", process).c_str(), O_DIRECTORY);
     if (tasks.error() != 0) return;   // it has ended
     // NOLINTNEXTLINE(bugprone-unused-return-value): what has ended meanwhile has no children
     (void)tamalloc::detail::for_each_id(tasks.get(), [&](pid_t thread) {
@@ -47,8 +46,8 @@ void add_children(pid_t pid, std::vector<pid_t>& all) {
 
 std::vector<pid_t> descendants() {
     std::vector<pid_t> all;
-    add_children(::getpid(), all);
-    for (std::size_t i = 0; i < all.size(); ++i) add_children(all[i], all);
+    add_children("self", all);   // not by getpid(): this /proc may be that of an outer pid namespace
+    for (std::size_t i = 0; i < all.size(); ++i) add_children(std::to_string(all[i]), all);
     return all;
 }
 

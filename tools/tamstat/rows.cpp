@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "rows.hpp"
 
-#include <cerrno>    // EACCES, EPERM
 #include <cstdio>    // std::fwrite
 #include <variant>   // std::get_if
 
@@ -12,6 +11,7 @@
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/transform.hpp>
 
+#include "machine.hpp"    // max_map_count, soon_too_many
 #include "terminal.hpp"   // terminal_width, use_color
 
 namespace tamstat {
@@ -34,13 +34,9 @@ Cell cell_of(const Column& column, const ProcessRow& row, const Options& options
     return {std::move(text), style_of(column, value)};
 }
 
-bool is_denial(const ProcessRow& row) {
-    const int error = row.first_error();
-    return error == EACCES || error == EPERM;
-}
-
 std::string unreadable_line(const Collection& collection, const Totals& totals) {
-    const auto denied = static_cast<std::size_t>(ranges::count_if(collection.rows, is_denial));
+    const auto denied = static_cast<std::size_t>(
+        ranges::count_if(collection.rows, [](const ProcessRow& row) { return is_denial(Unread{row.first_error()}); }));
     std::string text;
     if (denied != 0)
         text += fmt::format("{} of {} processes may not be read in full{}\n", denied, totals.processes,
@@ -80,6 +76,13 @@ void print(const Table& table, const Options& options) {
     std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+std::size_t near_map_limit(std::span<const ProcessRow> rows, const Options& options) {
+    const auto most = max_map_count(options.procfs);
+    if (!most) return 0;
+    return static_cast<std::size_t>(ranges::count_if(
+        rows, [&most](const ProcessRow& row) { return row.mappings && soon_too_many(*row.mappings, *most); }));
+}
+
 std::string summary(const Collection& collection, const Totals& totals, const Options& options, std::size_t shown) {
     const auto bytes = [&options](std::uint64_t n) { return format_bytes(n, options.units); };
     auto text = fmt::format("{} of {} processes, reserved {}{}, committed {}", shown, totals.processes,
@@ -91,6 +94,11 @@ std::string summary(const Collection& collection, const Totals& totals, const Op
         if (const auto rest = residual(totals, commit)) text += fmt::format(" ({} not attributable)", bytes(*rest));
     }
     text += "\n" + unreadable_line(collection, totals);
+    if (const auto count = near_map_limit(collection.rows, options); count != 0)
+        text += fmt::format(
+            "{} of {} processes have nearly as many mappings as vm.max_map_count allows: then mmap says out "
+            "of memory\n",
+            count, totals.processes);
     if (totals.cut != 0)
         text += fmt::format("~ {} processes were cut off by the budget: --budget 0 lifts it\n", totals.cut);
     if (collection.exited != 0) text += fmt::format("exited meanwhile: {}\n", collection.exited);

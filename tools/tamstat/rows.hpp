@@ -7,6 +7,7 @@
 //     Table table_of(std::span<const ProcessRow>, std::span<const Column* const>, const Options&);
 //     Table table_of_mappings(const Options&);
 //     void print(const Table&, const Options&);
+//     std::size_t near_map_limit(std::span<const ProcessRow>, const Options&);
 //     std::string summary(const Collection&, const Totals&, const Options&, std::size_t shown);
 //   }
 #pragma once
@@ -34,6 +35,9 @@ namespace tamstat {
 
 /// \effects writes the table to stdout, as --format says
 void print(const Table& table, const Options& options);
+
+/// \returns how many of them have 80 % of the mappings that vm.max_map_count allows, as far as mappings were counted
+[[nodiscard]] std::size_t near_map_limit(std::span<const ProcessRow> rows, const Options& options);
 
 /// \returns the lines below a table: how many there are, their sums, and what is missing and why
 [[nodiscard]] std::string summary(const Collection& collection, const Totals& totals, const Options& options,

@@ -212,6 +212,8 @@ int run_run(const Options& options) {
     const auto command = launch(options.run);
     Watch watch(command);
     watch_until_the_end(command, watch, options.interval);
+    const auto watched = watched_signals();
+    ::sigprocmask(SIG_UNBLOCK, &watched, nullptr);   // the report may go to where nobody reads
     const bool as_json = options.format == Format::json || options.format == Format::json_lines;
     const auto report = as_json ? dump(watch.json(options)) + '\n' : watch.report(options);
     if (options.output == "-") std::fputs(report.c_str(), stdout);

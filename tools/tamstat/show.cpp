@@ -1,41 +1,60 @@
 // SPDX-License-Identifier: MIT
 // tamstat show: everything about one process, and a picture of its address space.
-#include <cerrno>        // EACCES, EPERM
 #include <cstdint>       // std::uint64_t
 #include <cstdio>        // std::fputs
-#include <span>          // std::span
+#include <functional>    // std::function
+#include <memory>        // std::make_shared
 #include <string>        // std::string
 #include <string_view>   // std::string_view
 #include <utility>       // std::move
 #include <vector>        // std::vector
 
+#include <fcntl.h>    // O_DIRECTORY, O_PATH
 #include <unistd.h>   // geteuid
 
 #include <fmt/format.h>
 #include <range/v3/range/conversion.hpp>
 
-#include "atomic_file.hpp"         // replace_file
-#include "bars.hpp"                // picture, picture_svg
-#include "collect.hpp"             // collect, totals_of, verdict
-#include "columns.hpp"             // all_columns, cell
-#include "commands.hpp"            // run_show
-#include "exit_code.hpp"           // Failure
-#include "json.hpp"                // document, print_json, to_json
-#include "machine.hpp"             // number_in
-#include "rows.hpp"                // layout_for
-#include "tamalloc/mappings.hpp"   // mappings
-#include "tamalloc/range_v3.hpp"   // views as temporaries
-#include "text.hpp"                // escaped, unicode
+#include "atomic_file.hpp"              // replace_file
+#include "bars.hpp"                     // picture, picture_svg
+#include "collect.hpp"                  // collect, totals_of, verdict
+#include "columns.hpp"                  // all_columns, cell
+#include "commands.hpp"                 // run_show
+#include "exit_code.hpp"                // Failure
+#include "json.hpp"                     // document, print_json, to_json
+#include "machine.hpp"                  // max_map_count, soon_too_many
+#include "rows.hpp"                     // layout_for
+#include "tamalloc/detail/procfs.hpp"   // Procfs
+#include "tamalloc/detail/smaps.hpp"    // directory_with_memory, for_each_populated_of
+#include "tamalloc/mappings.hpp"        // MappingView
+#include "tamalloc/range_v3.hpp"        // views as temporaries
+#include "text.hpp"                     // escaped, unicode
 
 namespace tamstat {
 namespace {
 
 constexpr auto everything = Need::oom | Need::extra | Need::cgroup | Need::maps;
 
-std::vector<tamalloc::Mapping> mappings_of(const Options& options) {
-    const auto view = tamalloc::mappings(options.pids.front(), options.procfs.c_str());
-    if (!view) return {};
-    return *view | ranges::to<std::vector>();
+/// What there is to draw: another walk over the pages.
+struct AddressSpace {
+    std::vector<tamalloc::Mapping> mappings;
+    PageRuns runs;
+};
+
+AddressSpace address_space_of(const Options& options) {
+    namespace detail = tamalloc::detail;
+    const auto procfs = detail::Procfs::open(options.procfs.c_str());
+    if (!procfs) return {};
+    const auto directory = procfs->directory_of(options.pids.front());
+    if (!directory) return {};
+    const auto memory = std::make_shared<detail::Descriptor>(detail::directory_with_memory(*directory));
+    const tamalloc::MappingView view(detail::Descriptor(memory->get(), ".", O_PATH | O_DIRECTORY));
+    const auto runs = [memory](const tamalloc::Mapping& m, const std::function<void(const PageRun&)>& f) {
+        return !detail::for_each_populated_of(*memory, m.first, m.last, [&f](const detail::PageExtent& extent) {
+            f({extent.start, extent.end, extent.swapped()});
+        });
+    };
+    return {view | ranges::to<std::vector>(), runs};
 }
 
 /// Lines of: what, how much, and a remark.
@@ -77,10 +96,10 @@ std::string limit_text(const ProcessRow::Bytes& limit, const Options& options) {
 }
 
 std::string mappings_remark(const ProcessRow& row, const Options& options) {
-    const auto most = number_in(options.procfs + "/sys/vm/max_map_count");
+    const auto most = max_map_count(options.procfs);
     if (!most) return {};
     auto text = fmt::format("of {} (vm.max_map_count)", *most);
-    if (row.mappings && *row.mappings >= *most / 5 * 4) text += ", SOON TOO MANY: then mmap says out of memory";
+    if (row.mappings && soon_too_many(*row.mappings, *most)) text += ", SOON TOO MANY: then mmap says out of memory";
     return text;
 }
 
@@ -124,34 +143,35 @@ std::string title_of(const ProcessRow& row, const Sheet& sheet) {
                        sheet.text("ppid"), sheet.text("cgroup"));
 }
 
-std::string picture_of(std::span<const tamalloc::Mapping> mappings, const Options& options) {
+std::string picture_of(const AddressSpace& space, const Options& options) {
     const auto layout = layout_for(options);
-    return picture(mappings, {.width = layout.width.value_or(80),
-                              .unicode = layout.alphabet == Alphabet::locale && unicode(),
-                              .color = layout.color,
-                              .units = options.units});
+    return picture(space.mappings, {.width = layout.width.value_or(80),
+                                    .unicode = layout.alphabet == Alphabet::locale && unicode(),
+                                    .color = layout.color,
+                                    .units = options.units,
+                                    .runs = space.runs});
 }
 
 // As below the table of ps.
-std::string denied_line(const ProcessRow& row) {
-    const int error = row.first_error();
-    if (error != EACCES && error != EPERM) return {};
+std::string footer(const ProcessRow& row) {
+    if (row.cut()) return "cut off by the budget: --budget 0 lifts it\n";
+    if (!is_denial(Unread{row.first_error()})) return {};
     return fmt::format("some of it may not be read{}\n", ::geteuid() == 0 ? "" : ": run as root for the rest");
 }
 
-void print_sheet(const ProcessRow& row, std::span<const tamalloc::Mapping> mappings, const Options& options) {
+void print_sheet(const ProcessRow& row, const AddressSpace& space, const Options& options) {
     const auto sheet = sheet_of(row, options);
     auto layout = layout_for(options);
     layout.header = false;
     auto text = escaped(title_of(row, sheet), layout.alphabet) + '\n' + sheet.table().text(layout);
-    if (!mappings.empty()) text += '\n' + picture_of(mappings, options);
-    if (!options.quiet) text += denied_line(row);
+    if (!space.mappings.empty()) text += '\n' + picture_of(space, options);
+    if (!options.quiet) text += footer(row);
     std::fputs(text.c_str(), stdout);
 }
 
-void draw(const ProcessRow& row, std::span<const tamalloc::Mapping> mappings, const Options& options) {
+void draw(const ProcessRow& row, const AddressSpace& space, const Options& options) {
     const auto title = fmt::format("{} {}", row.pid, row.comm.value_or("-"));
-    if (const auto error = replace_file(options.svg, picture_svg(mappings, title, options.units)))
+    if (const auto error = replace_file(options.svg, picture_svg(space.mappings, title, options.units, space.runs)))
         throw Failure(exit_io, fmt::format("{}: {}", options.svg, error.message()));
 }
 
@@ -167,9 +187,9 @@ int run_show(const Options& options) {
     } else if (options.format == Format::csv) {
         print(table_of(collection.rows, every_column(), options), options);
     } else {
-        print_sheet(row, mappings_of(options), options);
+        print_sheet(row, row.cut() ? AddressSpace() : address_space_of(options), options);
     }
-    if (!options.svg.empty()) draw(row, mappings_of(options), options);
+    if (!options.svg.empty()) draw(row, address_space_of(options), options);
     return verdict(collection);
 }
 

@@ -8,7 +8,7 @@
 #include <fmt/format.h>   // fmt::format
 
 #include "exit_code.hpp"   // Failure
-#include "rows.hpp"        // table_of, table_of_mappings
+#include "rows.hpp"        // near_map_limit, table_of, table_of_mappings
 #include "screen.hpp"      // Screen::Key
 #include "units.hpp"       // format_bytes
 
@@ -107,6 +107,8 @@ std::string TopView::title(std::size_t shown) const {
                             sorted_by(), shown, totals.processes, format_bytes(totals.reserved, options_.units),
                             format_bytes(totals.committed, options_.units));
     if (totals.unreadable > 0) text += fmt::format(", {} not readable in full", totals.unreadable);
+    if (const auto count = near_map_limit(now_.rows, options_); count > 0)
+        text += fmt::format(", {} with soon too many mappings", count);
     if (now_.exited > 0) text += fmt::format(", exited {}", now_.exited);
     return paused_ ? "PAUSED  " + text : text;
 }

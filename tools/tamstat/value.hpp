@@ -4,11 +4,13 @@
 //
 //   namespace tamstat {
 //     struct Unread;                      // why there is no value
+//     bool is_denial(Unread);
 //     std::string_view error_name(int);   // "EACCES"
 //     template<class T> class Reading;    // a T, or Unread
 //     using Value = std::variant<Unread, std::uint64_t, std::int64_t, double, std::string>;
 //   }
 #pragma once
+#include <cerrno>        // EACCES, EPERM
 #include <cstdint>       // std::int64_t, std::uint64_t
 #include <cstring>       // strerrorname_np
 #include <optional>      // std::optional
@@ -28,6 +30,9 @@ struct Unread {
 
     friend bool operator==(const Unread&, const Unread&) = default;
 };
+
+/// \returns whether the kernel says that somebody may not read it; EPERM is hidepid's
+[[nodiscard]] inline bool is_denial(Unread why) noexcept { return why.error == EACCES || why.error == EPERM; }
 
 /// \returns the name of an errno, static; "budget"
 [[nodiscard]] inline std::string_view error_name(int error) noexcept {

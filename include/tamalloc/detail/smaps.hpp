@@ -5,7 +5,9 @@
 //   namespace tamalloc::detail {
 //     class SmapsReader;        // one mapping after the other
 //     class ProcessMappings;    // the same of a process, whichever of its threads is left
+//     Descriptor directory_with_memory(const Descriptor& directory);
 //     result<std::uint64_t> zero_mapped_bytes(const Descriptor& directory, std::uint64_t first, std::uint64_t last);
+//     std::error_code for_each_populated_of(const Descriptor& directory, std::uint64_t first, std::uint64_t last, F);
 //   }
 #pragma once
 #include <algorithm>      // std::ranges::copy
@@ -15,20 +17,21 @@
 #include <cstddef>        // std::size_t
 #include <cstdint>        // std::uint64_t
 #include <memory>         // std::make_unique, std::unique_ptr
+#include <optional>       // std::optional
 #include <span>           // std::span
 #include <string_view>    // std::string_view
 #include <system_error>   // std::errc, std::error_code
-#include <utility>        // std::move
+#include <utility>        // std::as_const, std::move
 
 #include <fcntl.h>       // O_DIRECTORY, O_PATH
 #include <sys/ioctl.h>   // ioctl
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/page_scan.hpp"       // PageExtent, PageScanArgument, page_is_zero, pagemap_scan
-#include "tamalloc/detail/proc_file.hpp"       // Descriptor, LineReader, for_each_id, parse_figure, skip_field
+#include "tamalloc/detail/page_scan.hpp"       // PageExtent, PageScanArgument, pagemap_scan
+#include "tamalloc/detail/proc_file.hpp"       // Descriptor, LineReader, for_each_id, read_figures
 #include "tamalloc/detail/process_files.hpp"   // is_gone
 #include "tamalloc/detail/sys.hpp"             // value_or_negated_errno
-#include "tamalloc/error.hpp"                  // errc, failure, result, system_failure
+#include "tamalloc/error.hpp"                  // errc, result, unexpected
 #include "tamalloc/mappings/records.hpp"       // Mapping, MappingKind
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
@@ -184,32 +187,76 @@ private:
     std::unique_ptr<SmapsReader> reader_;
 };
 
-/// \returns the bytes between two addresses of a process behind which there is the shared zero page
+/// \returns a directory that shows the memory of a process: its own, or, where its main thread has ended, a thread's
+[[nodiscard]] inline Descriptor directory_with_memory(const Descriptor& directory) noexcept {
+    constexpr int flags = O_PATH | O_DIRECTORY;
+    const auto has_memory = [](const Descriptor& d) {
+        std::array<Figure, 1> f{{{"VmSize:", true}}};
+        return !read_figures({d.get(), "status", 0}, f) && f[0].found;
+    };
+    const auto itself = [&] { return Descriptor(directory.get(), ".", flags); };
+    if (has_memory(directory)) return itself();
+    const Descriptor all(directory.get(), "task", O_DIRECTORY);
+    if (all.error() != 0) return itself();
+    std::optional<Descriptor> found;
+    const auto error = for_each_id(all.get(), [&](pid_t id) {
+        Descriptor thread(all.get(), name_of(id).data(), flags);
+        if (thread.error() != 0 || !has_memory(thread)) return true;
+        found.emplace(std::move(thread));
+        return false;
+    });
+    return found && !error ? std::move(*found) : itself();
+}
+
+/// \effects calls f(const PageExtent&) for the runs of pages between two addresses of a process that are of the categories
 /// \errors errc::unsupported: before Linux 6.7; errc::no_such_process: it ended; EACCES and the like
 /// Proportional to the pages present; any thread; allocates nothing.
-[[nodiscard]] inline result<std::uint64_t> zero_mapped_bytes(const Descriptor& directory, std::uint64_t first,
-                                                             std::uint64_t last) noexcept {
+template<class F>
+[[nodiscard]] std::error_code scan_pages_of(const Descriptor& directory, std::uint64_t first, std::uint64_t last,
+                                            PageScanArgument categories, F f) {
     const Descriptor file(directory.get(), "pagemap", 0);
-    if (is_gone(errno_code(file.error()))) return failure(errc::no_such_process);
-    if (file.error() != 0) return system_failure(file.error());
+    if (is_gone(errno_code(file.error()))) return errc::no_such_process;
+    if (file.error() != 0) return errno_code(file.error());
     std::array<PageExtent, scan_batch> extents;
-    std::uint64_t bytes = 0;
     while (first < last) {
-        PageScanArgument a{};
+        auto a = categories;
         a.size = sizeof a;
         a.start = first;
         a.end = last;
         a.vec = reinterpret_cast<std::uintptr_t>(extents.data());
         a.vec_len = extents.size();
-        a.category_mask = a.return_mask = page_is_zero;
         const int n = sys::value_or_negated_errno([&] { return ::ioctl(file.get(), pagemap_scan, &a); });
-        if (n < 0 && n != -ENOTTY && n != -EINVAL) return system_failure(-n);
-        if (n < 0 || a.walk_end == 0) return failure(errc::unsupported);   // a filter may let it succeed undone
+        if (n < 0 && n != -ENOTTY && n != -EINVAL) return errno_code(-n);
+        if (n < 0 || a.walk_end == 0) return errc::unsupported;   // a filter may let it succeed undone
         const auto count = static_cast<std::size_t>(n);
-        for (std::size_t i = 0; i != count; ++i) bytes += extents[i].size();
+        for (std::size_t i = 0; i != count; ++i) f(std::as_const(extents[i]));
         first = count < extents.size() ? last : extents[count - 1].end;   // walk_end does not tell: scan_pages
     }
+    return {};
+}
+
+/// \returns the bytes between two addresses of a process behind which there is the shared zero page
+/// \errors as scan_pages_of
+[[nodiscard]] inline result<std::uint64_t> zero_mapped_bytes(const Descriptor& directory, std::uint64_t first,
+                                                             std::uint64_t last) noexcept {
+    PageScanArgument zero{};
+    zero.category_mask = zero.return_mask = page_is_zero;
+    std::uint64_t bytes = 0;
+    const auto error =
+        scan_pages_of(directory, first, last, zero, [&bytes](const PageExtent& extent) { bytes += extent.size(); });
+    if (error) return unexpected<std::error_code>(error);
     return bytes;
+}
+
+/// \effects calls f(const PageExtent&) for the runs of pages that are in memory, or swapped; not for the shared zero page
+/// \errors as scan_pages_of
+template<class F>
+[[nodiscard]] std::error_code for_each_populated_of(const Descriptor& directory, std::uint64_t first,
+                                                    std::uint64_t last, F f) {
+    PageScanArgument populated{};
+    populated.category_inverted = populated.category_mask = page_is_zero;
+    populated.category_anyof_mask = populated.return_mask = page_is_present | page_is_swapped;
+    return scan_pages_of(directory, first, last, populated, f);
 }
 
 }   // namespace tamalloc::inline TAMALLOC_ABI::detail
