@@ -6,13 +6,8 @@ set -euo pipefail
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 cmake --install "$1" --component tamalloc_Tools --prefix "$stage" >/dev/null
-diff - <(cd "$stage" && find . -type f -printf '%P\n' | LC_ALL=C sort) <<'END'
-bin/tamstat
-share/bash-completion/completions/tamstat
-share/fish/vendor_completions.d/tamstat.fish
-share/man/man1/tamstat.1
-share/zsh/site-functions/_tamstat
-END
+golden=$(dirname "$0")/../packaging/installed_files.txt
+diff <(sed -n 's|^tamalloc_Tools/||p' "$golden") <(cd "$stage" && find . -type f -printf '%P\n' | LC_ALL=C sort)
 "$stage/bin/tamstat" --version
 # Each is whole, and what the program writes now.
 for shell in bash zsh fish; do
