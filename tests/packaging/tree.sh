@@ -45,7 +45,7 @@ mutants_clean_tree() {
 # version.hpp is where the version stands, and CMake and Conan read it there; what cannot says the same.
 versions() {
     local files=(include/tamalloc/version.hpp packaging/vcpkg/ports/tamalloc/vcpkg.json kernel/module/dkms.conf kernel/module/README.md
-        tools/tamstat/tamstat.1 docs/reference/json.md)
+        tools/tamstat/tamstat.1 docs/reference/json.md README.md)
     (cd "$source" && sed -nE '
         s/^#define TAMALLOC_VERSION_STRING "(.*)"$/\1/; tfound
         s/^  "version-semver": "(.*)",$/\1/; tfound
