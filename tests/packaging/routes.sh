@@ -91,6 +91,7 @@ alone() {   # FLAG...
 }
 mutants_single_header() {
     if (alone -I "$source/include" -I single); then fail "not noticed: the headers are reachable"; fi
+    mutant 'format.hpp:.* on a condition' include/tamalloc/format.hpp 's|^#include <format>.*|&\n#include "tamalloc/version.hpp"|'
     mutant 'tamalloc/.*No such file' scripts/amalgamate.py 's/            if own:/            if False:/'
 }
 
