@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Sourced by scripts/demo and scripts/test: installs the Debian packages that are missing, and fetches kernels.
+# Sourced by scripts/demo and scripts/test: installs the Debian packages that are missing, and Conan, and fetches kernels.
 # shellcheck shell=bash
 
 # Usage: install_packages NAME...
@@ -60,4 +60,14 @@ fetch_kernels() {
         fi
         rm -r "$packages"
     done
+}
+
+# Debian has no Conan. Usage: install_conan FOLDER, for a virtual environment of Python: FOLDER/bin/conan
+install_conan() {
+    if "$1/bin/conan" --version >/dev/null 2>&1; then return; fi
+    echo "==> packages: installing Conan in $1"
+    if ! python3 -m venv --clear "$1" || ! "$1/bin/pip" install -q --disable-pip-version-check 'conan>=2.9,<3'; then
+        echo "pip could not install Conan." >&2
+        exit 1
+    fi
 }

@@ -72,8 +72,9 @@ check_version() {
 check_dkms() {   # KDIR
     local tree=$work/dkms kernel=${1##*linux-headers-}
     rm -rf "$tree"
-    mkdir -p "$tree/tree" "$tree/src/tamalloc-stats-$version"
-    cp -r "$module/." "$tree/src/tamalloc-stats-$version"
+    mkdir -p "$tree/tree"
+    cmake -S "$root" -B "$tree/build" -DTAMALLOC_BUILD_TESTS=OFF -DTAMALLOC_BUILD_TOOLS=OFF -DTAMALLOC_BUILD_EXAMPLES=OFF >"$work/dkms.log"
+    cmake --install "$tree/build" --component tamalloc_Kernel --prefix "$tree" >>"$work/dkms.log"   # into $tree/src
     dkms build -m tamalloc-stats -v "$version" -k "$kernel" --kernelsourcedir "$1" --dkmstree "$tree/tree" \
         --sourcetree "$tree/src" >"$work/dkms.log" 2>&1 || {
         cat "$work/dkms.log" "$tree"/tree/tamalloc-stats/*/build/make.log >&2 2>/dev/null

@@ -47,7 +47,7 @@ licences() {
     # wrote does not.
     local missing
     missing=$(git ls-files -z --cached --others --exclude-standard -- ':!LICENSE*' ':!*.json' ':!.reuse' ':!docs/bench' ':!docs/test-logs' ':!kernel/patches' \
-        ':!tests/tool/fixtures' ':!tests/tool/golden' ':!tests/tool/fuzz/corpus' |
+        ':!packaging/vcpkg/ports/*/usage' ':!tests/tool/fixtures' ':!tests/tool/golden' ':!tests/tool/fuzz/corpus' |
         xargs -0 awk 'FNR > 3 { nextfile } /SPDX-License-Identifier[:] / { found[FILENAME] }
             FNR == 1 { all[FILENAME] } END { for (f in all) if (!(f in found)) print f }')
     if [ -n "$missing" ]; then printf 'no SPDX line at the top:\n%s\n' "$missing"; exit 1; fi

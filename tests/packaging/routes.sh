@@ -1,77 +1,51 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Takes the library into a program outside the source tree in one way and runs that program. Usage: routes.sh ROUTE,
-# where ROUTE is a function below. Each compiler with its own standard library, C++20 and C++23, warnings as errors.
-set -euo pipefail
-
-here=$(realpath "$(dirname "$0")")
-if [ "$1" != --clean ]; then exec env -i PATH="$PATH" HOME="$HOME" "$here/routes.sh" --clean "$@"; fi
-shift
-
-source=$(realpath "$here/../..")
-expect_failure=$source/tests/expect_failure.sh
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-kits=("20 g++-12" "23 g++-12" "20 clang++-19 -stdlib=libc++" "23 clang++-19 -stdlib=libc++")
-warnings="-Wall -Wextra -pedantic -Werror"
-version=$(sed -n 's/^#define TAMALLOC_VERSION_STRING "\(.*\)"$/\1/p' "$source/include/tamalloc/version.hpp")
-
-fail() { echo "$*"; exit 1; }
-
-# Installs and then moves the result: an absolute path in it would now point nowhere.
-install_and_move() {
-    cmake -S "$source" -B build -G Ninja -DCMAKE_CXX_COMPILER=g++-12 -DCMAKE_INSTALL_PREFIX="$work/stage" \
-        -DTAMALLOC_BUILD_TESTS=OFF -DTAMALLOC_BUILD_TOOLS=OFF > log || fail "$(< log)"
-    cmake --install build > log || fail "$(< log)"
-    mv stage moved
-    rm -r build
-}
-
-run() {   # STANDARD PROGRAM: the result type follows from the standard
-    local result=tl
-    if [ "$1" -ge 23 ]; then result=std; fi
-    local output
-    output=$("$2")
-    echo "C++$1: $output"
-    [[ $output =~ ^"tamalloc $version, $result::expected, back-end "(mmap|kernel)": ". ]] || fail "unexpected output"
-}
-
-consume_with_cmake() {   # CMAKE_ARGUMENT...
-    local standard compiler flags
-    for kit in "${kits[@]}"; do
-        read -r standard compiler flags <<< "$kit"
-        rm -rf consumer
-        cmake -S "$here/consumer" -B consumer -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
-            -DCMAKE_CXX_STANDARD="$standard" -DCMAKE_CXX_FLAGS="$warnings $flags" "$@" > log 2>&1 || fail "$(< log)"
-        cmake --build consumer > log || fail "$(< log)"
-        run "$standard" consumer/consumer
-    done
-}
-
-consume_with_compiler() {   # FLAG...
-    local standard compiler flags
-    for kit in "${kits[@]}"; do
-        read -r standard compiler flags <<< "$kit"
-        # shellcheck disable=SC2086 # lists of flags
-        "$compiler" -std=c++"$standard" $flags $warnings "$@" "$here"/consumer/{main,other}.cpp -o consumer
-        run "$standard" ./consumer
-    done
-}
+# Hazard: a package that works only where it was made. Takes the library into a program outside the source tree in one way, and
+# runs that program; warnings are errors. Then the same with something wrong, which has to be noticed.
+# Usage: routes.sh ROUTE, where ROUTE is a function below.
+# shellcheck source=tests/packaging/common.sh
+. "$(dirname "$0")/common.sh"
 
 find_package() {
     install_and_move
     consume_with_cmake -DCMAKE_PREFIX_PATH="$work/moved" -DWANTED_VERSION="${version%.*}"
+}
+mutants_find_package() {
     local major minor
     IFS=. read -r major minor _ <<< "$version"
     "$expect_failure" 1 'compatible with requested' cmake -S "$here/consumer" -B later -G Ninja \
         -DCMAKE_PREFIX_PATH="$work/moved" -DWANTED_VERSION="$major.$((minor + 1))"
+    # shellcheck disable=SC2016   # for CMake
+    mutant 'Could not find a package|does not exist|non-existent' CMakeLists.txt 's|DESTINATION include FILE_SET|DESTINATION ${CMAKE_INSTALL_PREFIX}/include FILE_SET|'
 }
 
+# A parent with warnings as errors and its own target test. consumer/CMakeLists.txt looks for what leaks.
 add_subdirectory() {
     consume_with_cmake -DTAMALLOC_FOLDER="$source"
     [[ $(cmake --build consumer --target test) == *"own test target"* ]] || fail "the target test was taken"
+}
+mutants_add_subdirectory() {
+    mutant 'folders <.*/tests>' CMakeLists.txt '/TAMALLOC_BUILD_TESTS/s/..PROJECT_IS_TOP_LEVEL./ON/'
+    mutant '<.*BUILD_TESTING' CMakeLists.txt '/^project(/ainclude(CTest)'
+    mutant '<.*doctest_DIR' CMakeLists.txt '/^project(/afind_package(doctest)'
+}
+
+# FetchContent clones from this machine, and where the library is installed does not even do that.
+fetch_content() {
+    if [ "$network" = yes ]; then echo "SKIPPED: unshare cannot take the network away here"; return; fi
+    copy_repository repository
+    consume_with_cmake -DCLONE_FROM="$work/repository"
+    [ -d consumer/_deps/tamalloc-src ] || fail "nothing was cloned"
+    install_and_move
+    rm -rf consumer
+    read -r standard compiler flags <<< "${kits[0]}"
+    quietly configure_consumer "$standard" "$compiler" "$flags" -DCLONE_FROM="$work/missing" \
+        -DWHERE_INSTALLED="FIND_PACKAGE_ARGS;${version%.*};CONFIG" -DCMAKE_PREFIX_PATH="$work/moved"
+    [ ! -e consumer/_deps/tamalloc-src ] || fail "not taken where it is installed"
+}
+mutants_fetch_content() {
+    mutant 'Could not resolve host|unable to access' CMakeLists.txt '/^project(/ainclude(FetchContent)\n\
+        FetchContent_Declare(other GIT_REPOSITORY https://example.org/other.git)\nFetchContent_MakeAvailable(other)'
 }
 
 pkg_config() {
@@ -82,8 +56,44 @@ pkg_config() {
     read -r -a flags <<< "$(pkg-config --cflags --libs tamalloc)"
     consume_with_compiler "${flags[@]}"
 }
+mutants_pkg_config() { mutant 'another version' cmake/tamalloc.pc.in 's/@PROJECT_VERSION@/0.0.9/'; }
 
-include_folder() { consume_with_compiler -I"$source/include"; }
+# The route that all others end in: each compiler with each standard.
+include_folder() {
+    kits=("${all_kits[@]}")
+    consume_with_compiler -I"$source/include"
+}
+# The build has a target that compiles each header alone.
+mutants_include_folder() {
+    copy_source mutant
+    printf '%s\n' '#pragma once' 'inline std::size_t nothing() { return 0; }' > mutant/include/tamalloc/nothing.hpp
+    quietly cmake -S mutant -B build -G Ninja -DCMAKE_CXX_COMPILER=g++-12 -DTAMALLOC_BUILD_TESTS=OFF \
+        -DTAMALLOC_BUILD_TOOLS=OFF -DTAMALLOC_BUILD_EXAMPLES=OFF
+    local target=tamalloc_verify_interface_header_sets
+    quietly ninja -C build -t query all_verify_interface_header_sets
+    grep -q "$target" log || fail "all_verify_interface_header_sets does not build $target"
+    "$expect_failure" 1 "nothing.hpp:2.*'size_t' in namespace 'std'" \
+        cmake --build build --target "CMakeFiles/$target.dir/$target/tamalloc/nothing.hpp.cxx.o"
+}
+
+# One file, and nothing else of the library.
+single_header() {
+    "$source/scripts/amalgamate.py" single
+    alone -I single
+    consume_with_compiler -I single
+    "$root/tests/compile/without_tl_expected.sh" g++-12 -I single
+}
+alone() {   # FLAG...
+    g++-12 -std=c++23 -M "$@" "$here/consumer/main.cpp" > dependencies
+    if grep -v 'consumer' dependencies | grep -o '[^ ]*tamalloc/[^ ]*' | grep -vx single/tamalloc/tamalloc.hpp; then
+        fail "more than the single header is reachable"
+    fi
+}
+mutants_single_header() {
+    if (alone -I "$source/include" -I single); then fail "not noticed: the headers are reachable"; fi
+    mutant 'format.hpp:.* on a condition' include/tamalloc/format.hpp 's|^#include <format>.*|&\n#include "tamalloc/version.hpp"|'
+    mutant 'tamalloc/.*No such file' scripts/amalgamate.py 's/            if own:/            if False:/'
+}
 
 bits_32() {
     install_and_move
@@ -94,28 +104,8 @@ bits_32() {
 		set(CMAKE_SIZEOF_VOID_P 4)
 		find_package(tamalloc CONFIG REQUIRED)
 	end
-    cmake -S consumer_32 -B build -DCMAKE_PREFIX_PATH="$work/moved" > log 2>&1 || fail "$(< log)"
+    quietly cmake -S consumer_32 -B build -DCMAKE_PREFIX_PATH="$work/moved"
 }
+mutants_bits_32() { mutant '0\.1\.0 \(64bit\)' CMakeLists.txt 's/ ARCH_INDEPENDENT)/)/'; }
 
-installed_files() {
-    install_and_move
-    diff <(grep -v '^#' "$here/installed_files.txt") <(cd moved && find . -type f -printf '%P\n' | LC_ALL=C sort) ||
-        fail "installed files differ (<: expected, >: found)"
-}
-
-# Works on a copy, so that nobody who works in the tree at the same time is blamed.
-clean_tree() {
-    if ! git -C "$source" rev-parse --show-toplevel > log 2>&1; then echo "SKIPPED: $(< log)"; return; fi
-    mkdir copy
-    (cd "$source" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp -P --parents -t "$work/copy")
-    git -C copy init -q
-    git -C copy add .
-    git -C copy status --porcelain --ignored > before
-    cmake -S copy -B build -G Ninja -DCMAKE_CXX_COMPILER=g++-12 -DCMAKE_INSTALL_PREFIX="$work/stage" \
-        -DTAMALLOC_BUILD_TAMSTAT=OFF > log || fail "$(< log)"
-    cmake --build build --target tamalloc_demo no_exceptions > log || fail "$(< log)"
-    cmake --install build > log || fail "$(< log)"
-    diff before <(git -C copy status --porcelain --ignored) || fail "building wrote into the source tree"
-}
-
-"$1"
+run_route "$1"

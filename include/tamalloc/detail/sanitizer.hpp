@@ -11,6 +11,8 @@
 #include <cstddef>   // std::byte, std::size_t
 
 #include "tamalloc/config.hpp"
+#include "tamalloc/detail/page.hpp"   // page_ceiling, page_floor
+#include "tamalloc/detail/sys.hpp"    // advise
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TAMALLOC_DETAIL_ASAN 1
@@ -25,9 +27,6 @@
 #include <cstdint>     // std::uintptr_t
 
 #include <sanitizer/asan_interface.h>   // __asan_get_shadow_mapping, __asan_unpoison_memory_region
-
-#include "tamalloc/detail/page.hpp"   // page_ceiling, page_floor
-#include "tamalloc/detail/sys.hpp"    // advise
 #endif
 
 namespace tamalloc::inline TAMALLOC_ABI::detail {
