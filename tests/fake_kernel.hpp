@@ -42,6 +42,7 @@
 
 #include "manual_proc.hpp"
 #include "support.hpp"
+#include "tamalloc/detail/page.hpp"   // huge_page_size
 #include "tamalloc/discovery.hpp"
 #include "tamalloc/mmap_source.hpp"
 
@@ -84,7 +85,7 @@ inline long tamalloc2(const uapi::tamalloc_args* args, std::size_t size) {
 
     const std::size_t n = (args->size + page - 1) & ~(page - 1);
     const std::size_t huge =
-        has(TAMALLOC_HUGE) && n >= tamalloc::detail::huge_page_size ? tamalloc::detail::huge_page_size : page;
+        has(TAMALLOC_HUGE) && n >= tamalloc::detail::huge_page_size() ? tamalloc::detail::huge_page_size() : page;
     const std::size_t align = std::max({std::size_t{args->align}, huge, page});
     const auto at =
         tamalloc::detail::sys::map(nullptr, n + align - page, PROT_READ | PROT_WRITE,

@@ -146,7 +146,7 @@ TEST_CASE("the options reach the kernel through the call") {
         check(new_block_has<KernelSource<{.huge = HugePages::never}>>(" nh "));
         check(new_block_has<KernelSource<{.huge = HugePages::prefer}>>(" hg "));
         const KernelSource<{.huge = HugePages::prefer}> source;
-        const std::size_t huge = std::size_t{2} << 20;
+        const std::size_t huge = tamalloc::detail::huge_page_size();
         std::byte* const p = source.map(huge, 1).value();
         check((reinterpret_cast<std::uintptr_t>(p) & (huge - 1)) == 0);
         source.unmap(p, huge);

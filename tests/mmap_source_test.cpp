@@ -243,7 +243,7 @@ TEST_CASE("the choice for fork holds after decommit") {
 
 TEST_CASE("a huge page is cleared whole or dropped whole") {
     const MmapSource<{.huge = HugePages::prefer}> source;
-    const std::size_t huge = std::size_t{2} << 20;
+    const std::size_t huge = tamalloc::detail::huge_page_size();
     std::byte* const p = source.map(2 * huge, 1).value();
     CHECK((reinterpret_cast<std::uintptr_t>(p) & (huge - 1)) == 0);
     p[5] = p[huge + 5] = std::byte{1};

@@ -19,7 +19,7 @@
 #include <utility>     // std::forward
 
 #include "tamalloc/config.hpp"
-#include "tamalloc/detail/page.hpp"        // page_ceiling, page_floor, page_size, round_up
+#include "tamalloc/detail/page.hpp"        // huge_page_size, page_ceiling, page_floor, page_size, round_up
 #include "tamalloc/detail/page_scan.hpp"   // for_each_extent, for_each_populated
 #include "tamalloc/detail/sanitizer.hpp"   // unpoison
 #include "tamalloc/detail/sys.hpp"
@@ -52,9 +52,6 @@ struct MmapOptions {
 };
 
 namespace detail {
-
-// PMD size of x86-64 and of arm64 with 4 KiB pages; where it differs, alignment to it is harmless.
-inline constexpr std::size_t huge_page_size = std::size_t{2} << 20;
 
 // A kernel that refuses to name mappings always will; not asking again saves a system call per mapping.
 inline constinit std::atomic<bool> naming_refused = false;
@@ -215,8 +212,8 @@ private:
     static result<std::byte*> map_aligned(std::size_t n, std::size_t align, int protection) noexcept {
         if (n == 0) return detail::failure(errc::zero_size);
         if (!std::has_single_bit(align)) return detail::failure(errc::bad_alignment);
-        if (Options.huge == HugePages::prefer && n >= detail::huge_page_size)
-            align = std::max(align, detail::huge_page_size);
+        if (Options.huge == HugePages::prefer && n >= detail::huge_page_size())
+            align = std::max(align, detail::huge_page_size());
         const std::size_t slack = align > granularity() ? align - granularity() : 0;
         if (n > std::numeric_limits<std::size_t>::max() - slack) return detail::failure(errc::too_large);
         TAMALLOC_ASSERT(whole_pages(nullptr, n));
@@ -276,7 +273,7 @@ private:
     // \returns the end of what may stay, at most `keep` bytes of whole pages: part of a huge page would split it
     static std::byte* part_of(const detail::PageExtent& extent, std::size_t keep) noexcept {
         if (extent.size() <= keep) return extent.last();
-        const auto page = extent.huge() ? detail::huge_page_size : granularity();
+        const auto page = extent.huge() ? detail::huge_page_size() : granularity();
         const auto end = (extent.start + keep) & ~std::uint64_t{page - 1};
         return end <= extent.start ? extent.first() : reinterpret_cast<std::byte*>(end);
     }

@@ -4,6 +4,7 @@
 //
 //   namespace tamalloc::detail {
 //     std::size_t page_size() noexcept;
+//     std::size_t huge_page_size() noexcept;
 //     std::size_t round_up(std::size_t n, std::size_t unit) noexcept;
 //     template<class Byte> Byte* page_floor(Byte*) noexcept;
 //     template<class Byte> Byte* page_ceiling(Byte*) noexcept;
@@ -23,6 +24,10 @@ namespace tamalloc::inline TAMALLOC_ABI::detail {
     static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     return size;
 }
+
+/// \returns bytes per huge page: what the 8-byte entries in one page of a page table map. 2 MiB with pages of 4 KiB, 512 MiB
+///          with pages of 64 KiB
+[[nodiscard]] inline std::size_t huge_page_size() noexcept { return page_size() / 8 * page_size(); }
 
 /// \requires unit a power of two; n + unit - 1 does not overflow
 /// \returns the least multiple of unit that is n or more

@@ -27,6 +27,7 @@
 #include "tamalloc/detail/block_history.hpp"   // BlockHistory, LentBlocks, count_used_pages, was_worth_keeping
 #include "tamalloc/detail/generation.hpp"      // process_generation
 #include "tamalloc/detail/memory_limit.hpp"    // address_space_limit, memory_budget
+#include "tamalloc/detail/page.hpp"            // huge_page_size
 #include "tamalloc/detail/page_scan.hpp"       // takes_zero_page_for_memory
 #include "tamalloc/detail/sanitizer.hpp"       // poison, unpoison
 #include "tamalloc/error.hpp"                  // result
@@ -98,7 +99,7 @@ public:
             return false;
         }
         // Part of it was dropped for want of room: for the next. What exceeds the budget would find none in any case.
-        if (allowed < wanted && n <= limit() && allowed - *resident < std::min(n, huge_page_size))
+        if (allowed < wanted && n <= limit() && allowed - *resident < std::min(n, huge_page_size()))
             release_one(generation);
         history.grew = history.resident != 0 && *resident > history.resident + history.resident / 8;
         my_stripe().bytes_cleared.fetch_add(*resident, std::memory_order_relaxed);
