@@ -35,8 +35,9 @@ namespace tamalloc::inline TAMALLOC_ABI {
 template<PageSource Source, RecyclingOptions Options = RecyclingOptions{}>
     requires ClearingSource<Source> && std::is_empty_v<Source>
 struct RecyclingSource : Source {
-    /// \returns n rounded up to a class: eight for each power of two from page_threshold on, so at most an eighth of
-    /// address space more, also where the process may have only so much; for an accounted source whole pages
+    /// \returns n rounded up to a class of whole pages: eight for each power of two from page_threshold on, so at most an
+    /// eighth of address space more, or less than a page, also where the process may have only so much; for an accounted
+    /// source whole pages
     [[nodiscard]] static std::size_t rounded(std::size_t n) noexcept {
         if (n < page_threshold || Cache::accounted) return Source::rounded(n);
         const auto unit = std::max(Source::granularity(), std::bit_floor(n) / 8);
