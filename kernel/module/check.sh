@@ -154,9 +154,10 @@ check_library() {   # PROGRAM
 }
 
 check_patched() {   # CYCLES [--debug]
+    local debug=${2:-}
     "$root/kernel/qemu/tamk" build 6.12 "${@:2}"
-    build "patched${2:-}" "$root/build/kernel/6.12/out${2#-}"
-    run "patched${2:-}" "$@"
+    build "patched$debug" "$root/build/kernel/6.12/out${debug#-}"
+    run "patched$debug" "$@"
 }
 
 mkdir -p "$work"

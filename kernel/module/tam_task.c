@@ -32,7 +32,8 @@ static struct mm_struct *tam_grab_mm(struct task_struct *task, const struct cred
 
 	*cred = NULL;
 	rcu_read_lock();
-	for_each_thread(task, t) {
+	/* for_each_thread() would ask kernels that prove locking for tasklist_lock, unexported. */
+	list_for_each_entry_rcu(t, &task->signal->thread_head, thread_node) {
 		task_lock(t);
 		mm = t->mm;
 		if (mm) {

@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 noticed=0 survived=0
+export TAMALLOC_FUZZ_SECONDS=120   # at most: chance takes its time
 
 while IFS='|' read -r test file rest; do
     name=${rest##*|} script=${rest%|*} status=0 start=$SECONDS
@@ -16,6 +17,7 @@ while IFS='|' read -r test file rest; do
     if ((status == 1)) && tail -n 1 "$log" | grep -qE '^tamk: failed tests: [0-9]+ of '; then
         noticed=$((noticed + 1))
         echo "noticed   $name, $((SECONDS - start)) s"
+        sed -n 's/^ *# \(difference after .*\)/          \1/p' "$log" | head -n 1   # of the fuzzer
     else
         survived=$((survived + 1))
         echo "SURVIVED  $name, exit status $status: $(tail -n 1 "$log")"

@@ -198,15 +198,14 @@ static void read_module(void)
 /* Only where the kernel has kmemleak. It reports what is older than five seconds. */
 static void test_leaks(void)
 {
-	static const char path[] = "/sys/kernel/debug/kmemleak";
 	struct text found;
 
-	if (access(path, R_OK))
+	if (access(KMEMLEAK, R_OK))
 		return;
 	sleep(6);
-	put(path, "scan");
-	put(path, "scan");
-	found = read_file(path, WHOLE);
+	put(KMEMLEAK, "scan");
+	put(KMEMLEAK, "scan");
+	found = read_file(KMEMLEAK, WHOLE);
 	check(!found.error && !found.len, "kmemleak finds nothing%s%s", found.len ? ": " : "", found.data);
 }
 

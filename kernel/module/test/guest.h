@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define TAM		"/proc/tamalloc"
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define ANYBODY		1000	/* uid and gid of the unprivileged */
 #define MAX_PIDS	4096
 #define WHOLE		(1 << 16)	/* bytes to read at once */

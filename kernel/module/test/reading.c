@@ -113,10 +113,12 @@ static unsigned long long kernel_memory(void)
 	return kb;
 }
 
+/* A kernel with kmemleak is slow, and tells leaks in the end; there, KASAN keeps for a while what was freed. */
 static void test_opening(void)
 {
-	const int times = 5000;
-	unsigned long long before, after;
+	const bool judged_later = !access(KMEMLEAK, R_OK);
+	const int times = judged_later ? 100 : 5000;
+	unsigned long long before = 0, after;
 
 	for (size_t i = 0; i < NR_FILES; i++) {
 		char path[100];
@@ -131,8 +133,9 @@ static void test_opening(void)
 				give_up("%s, open number %d: %s", path, n, strerror(errno));
 		}
 		after = kernel_memory();
-		check(after < before + 500, "%s, opened and closed %d times, leaks nothing: %llu kB before, %llu after", path,
-		      times, before, after);
+		check(judged_later || after < before + 500,
+		      "%s, opened and closed %d times, leaks nothing: %llu kB before, %llu after", path, times, before,
+		      after);
 	}
 }
 
