@@ -11,29 +11,28 @@
 #include <cstddef>   // std::byte, std::size_t
 #include <cstdint>   // std::uint32_t, std::uint64_t
 #include <cstring>   // std::memcpy, std::strerror
-#include <fstream>   // std::fstream, std::ifstream, std::ofstream
+#include <fstream>   // std::fstream, std::ofstream
 #include <span>      // std::span
-#include <string>    // std::getline, std::string
+#include <string>    // std::string
 #include <vector>    // std::vector
 
-#include <fcntl.h>      // open, posix_fallocate
-#include <sys/mman.h>   // madvise
-#include <sys/swap.h>   // swapon, swapoff
-#include <unistd.h>     // fsync, pwrite, unlink, write
+#include <fcntl.h>         // open, posix_fallocate
+#include <sys/mman.h>      // madvise
+#include <sys/swap.h>      // swapon, swapoff
+#include <sys/sysinfo.h>   // sysinfo
+#include <unistd.h>        // fsync, pwrite, unlink, write
 
 #include "support.hpp"
 #include "tamalloc/detail/page_scan.hpp"   // for_each_extent
 
 namespace support {
 
-/// What the machine has; else a file, which only root may add, or compressed memory where no file can serve.
+/// What the machine has left; else a file, which only root may add, or compressed memory where no file can serve.
 class SwapSpace {
 public:
     SwapSpace() {
-        std::ifstream in("/proc/swaps");
-        std::string line;
-        std::getline(in, line);   // the header
-        if (std::getline(in, line)) return;
+        struct sysinfo info{};
+        if (::sysinfo(&info) == 0 && info.freeswap * info.mem_unit >= size / 4) return;   // and none that is full
         if (!add_file() && !add_zram())
             problem_ = "no swap space, and none can be added: " + std::string(std::strerror(errno));
     }
