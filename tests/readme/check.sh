@@ -71,7 +71,8 @@ export -f try
 } | xargs -P "$(nproc)" -L 1 bash -euc 'try "$@"' bash
 
 # A program that has rotted is noticed.
-sed 's/tamalloc::vector/tamalloc::vectro/' "${programs[0]}" >rotten.cpp
+mapfile -t with_vector < <(grep -l 'tamalloc::vector' "${programs[@]}")
+sed 's/tamalloc::vector/tamalloc::vectro/' "${with_vector[0]}" >rotten.cpp
 if try rotten.cpp 20 g++-12 -O0 2>rotten.log; then
     echo "a program that does not compile was not noticed"
     exit 1
