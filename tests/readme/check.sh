@@ -73,7 +73,7 @@ export -f try
 # A program that has rotted is noticed.
 mapfile -t with_vector < <(grep -l 'tamalloc::vector' "${programs[@]}")
 sed 's/tamalloc::vector/tamalloc::vectro/' "${with_vector[0]}" >rotten.cpp
-if try rotten.cpp 20 g++-12 -O0 2>rotten.log; then
+if bash -euc 'try "$@"' bash rotten.cpp 20 g++-12 -O0 2>rotten.log; then   # in a condition of its own, -e would be off
     echo "a program that does not compile was not noticed"
     exit 1
 fi
