@@ -6,8 +6,9 @@
 #include <doctest/doctest.h>
 
 #include <array>          // std::array
-#include <csignal>        // SIGXFSZ, std::signal
-#include <cstdlib>        // mkdtemp
+#include <csignal>        // SIGTERM, SIGXFSZ, kill, std::signal
+#include <cstddef>        // std::size_t
+#include <cstdlib>        // mkdtemp, std::_Exit
 #include <filesystem>     // std::filesystem
 #include <fstream>        // std::ifstream
 #include <iterator>       // std::distance, std::istreambuf_iterator
@@ -17,7 +18,8 @@
 #include <fcntl.h>          // O_NONBLOCK, open
 #include <sys/resource.h>   // RLIMIT_FSIZE, setrlimit
 #include <sys/stat.h>       // mkfifo
-#include <unistd.h>         // close, read
+#include <sys/wait.h>       // waitpid
+#include <unistd.h>         // close, fork, read, usleep
 
 namespace fs = std::filesystem;
 using tamstat::replace_file;
@@ -126,4 +128,25 @@ TEST_CASE("replace_file says why it cannot, and check_replaceable before") {
     CHECK(directory.files() == 0);
     CHECK(replace_file(directory / "none/f", "") == std::errc::no_such_file_or_directory);
     CHECK(replace_file(directory / ".", "") == std::errc::is_a_directory);
+}
+
+TEST_CASE("who is asked to end leaves no temporary file") {
+    const Directory directory;
+    const auto path = directory / "f";
+    const std::string text(std::size_t{1} << 20, 'x');
+    for (int round = 0; round != 20; ++round) {
+        const auto child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            while (!replace_file(path, text)) {
+            }
+            std::_Exit(1);
+        }
+        ::usleep(static_cast<useconds_t>(5000 + 500 * round));
+        REQUIRE(::kill(child, SIGTERM) == 0);
+        int status = 0;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        CHECK(WIFSIGNALED(status));
+        CHECK(directory.files() <= 1);
+    }
 }

@@ -181,7 +181,12 @@ class Textfile(unittest.TestCase):
         self.write("--format", "openmetrics", status=2)
         self.assertEqual(os.listdir(self.directory.name), [])
 
-    def test_no_such_directory(self):
+    def test_what_cannot_be_written(self):
+        os.mkfifo(self.file)
+        done = run("export", "--textfile", self.directory.name)   # which would wait for a writer
+        self.assertEqual((done.returncode, done.stdout), (5, b""))
+        self.assertIn(b"is no regular file", done.stderr)
+        self.file.unlink()
         done = run("export", "--textfile", "/nonexistent")
         self.assertEqual(done.returncode, 5)
         self.assertIn(b"/nonexistent", done.stderr)

@@ -23,7 +23,7 @@ def refused(*arguments):
 class Options(unittest.TestCase):
     def test_what_does_nothing_is_refused(self):
         me = os.getpid()
-        for arguments in (["maps", me, "--columns", "nosuch"], ["maps", me, "--comm", "zzz"], ["diff", "a", "b", "--comm", "x"],
+        for arguments in (["maps", me, "--columns", "nosuch"], ["maps", me, "--comm", "zzz"], ["maps", me, "--budget", "1s"], ["diff", "a", "b", "--comm", "x"],
                           ["diff", "a", "b", "--user", "root"], ["diff", "a", "b", "--columns", "pid"], ["sys", "-w", "-n", "1"],
                           ["demo", "--repeat", "-n", "1"], ["show", me, "--sort", "nosuch"], ["show", me, "--columns", "nosuch"],
                           ["show", me, "--comm", "zzz"], ["sys", "--filter", "reserved>1"], ["doctor", "--filter", "reserved>1"],
@@ -65,6 +65,7 @@ class Options(unittest.TestCase):
     def test_filter(self):
         self.assertIn("empty", refused("-f", ""))
         self.assertIn("empty", refused("ps", "-f", " "))
+        self.assertIn("nonsense", refused("ps", "-q", "-f", "nonsense > 1"))
         tamstat("ps", "-f", "reserved > 1 GiB and fill < 5 %")
 
 

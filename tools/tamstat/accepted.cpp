@@ -37,7 +37,7 @@ constexpr std::array<Accepted, 14> accepted{{{"ps", {output, listing, order, who
                                              {"top", {output, listing, order, whose, figures, depth}},
                                              {"oom", {output, listing, order, whose, figures, depth}},
                                              {"show", {output, cmdline, figures, budget}},
-                                             {"maps", {output, cmdline, order, figures, depth}},
+                                             {"maps", {output, cmdline, order, figures}},
                                              {"snapshot", {document, order, whose, figures, depth}},
                                              {"export", {order, whose, figures, depth}},
                                              {"diff", {output, order}},

@@ -3,6 +3,7 @@
 
 #include <cerrno>       // EINTR, errno
 #include <chrono>       // std::chrono::steady_clock
+#include <csignal>      // SIGHUP, SIGINT, SIGTERM, pthread_sigmask
 #include <cstdio>       // std::rename
 #include <filesystem>   // std::filesystem::canonical, read_symlink
 
@@ -50,6 +51,23 @@ private:
     std::error_code error_;
 };
 
+// What asks a program to end waits until no temporary file is left; SIGKILL does not.
+class BlockedSignals {
+public:
+    BlockedSignals() {
+        sigset_t requests;
+        ::sigemptyset(&requests);
+        for (const int signal : {SIGHUP, SIGINT, SIGTERM}) ::sigaddset(&requests, signal);
+        ::pthread_sigmask(SIG_BLOCK, &requests, &old_);
+    }
+    BlockedSignals(const BlockedSignals&) = delete;
+    BlockedSignals& operator=(const BlockedSignals&) = delete;
+    ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
+
+private:
+    sigset_t old_{};
+};
+
 // Where a link leads, so that the link stays one, also where nothing is there yet.
 std::string resolved(const std::string& path) {
     namespace fs = std::filesystem;
@@ -76,6 +94,7 @@ std::string temporary_beside(const std::string& target) {
 }
 
 std::error_code write_beside(const std::string& target, std::string_view text, const struct stat* old) {
+    const BlockedSignals until_it_is_there;
     const auto temporary = temporary_beside(target);
     OutputFile file(temporary, O_CREAT | O_EXCL | O_NOFOLLOW);
     if (file.error()) return file.error();
@@ -105,6 +124,7 @@ std::error_code check_replaceable(const std::string& path) {
         if (S_ISDIR(old.st_mode)) return std::make_error_code(std::errc::is_a_directory);
         return ::access(target.c_str(), W_OK) == 0 ? std::error_code() : last_error();
     }
+    const BlockedSignals until_it_is_gone;
     const auto temporary = temporary_beside(target);
     const auto error = OutputFile(temporary, O_CREAT | O_EXCL | O_NOFOLLOW).error();
     if (!error) ::unlink(temporary.c_str());

@@ -222,8 +222,10 @@ void set_details(ProcessRow& row, Need need, Unread why) {
 
 void read_details(ProcessRow& row, const Descriptor& directory, Need need, const Deadline& deadline,
                   bool with_cgroup_limits) {
-    const auto memory = has(need, Need::extra | Need::maps | Need::cmdline) ? detail::directory_with_memory(directory)
-                                                                            : Descriptor(directory.get(), ".", O_PATH);
+    // A zombie and a thread of the kernel have none in any thread.
+    const bool has_memory = row.reserved.value_or(0) != 0 && has(need, Need::extra | Need::maps | Need::cmdline);
+    const auto memory =
+        has_memory ? detail::directory_with_memory(directory) : Descriptor(directory.get(), ".", O_PATH);
     if (has(need, Need::extra)) {
         read_kinds_of_memory(row, memory);
         read_faults(row, directory);

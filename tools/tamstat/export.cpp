@@ -3,10 +3,11 @@
 #include <charconv>       // std::from_chars
 #include <chrono>         // std::chrono::steady_clock
 #include <cstdio>         // std::fputs
+#include <filesystem>     // std::filesystem::exists, is_regular_file
 #include <fstream>        // std::ifstream
 #include <string>         // std::string, std::getline
 #include <string_view>    // std::string_view
-#include <system_error>   // std::errc
+#include <system_error>   // std::errc, std::error_code
 
 #include <fmt/format.h>
 
@@ -35,6 +36,16 @@ Exposition exposition_format(const Options& options) {
     return Exposition::openmetrics;
 }
 
+// A FIFO would have to be read and written, and node_exporter takes none.
+std::string path_of_textfile(const Options& options) {
+    if (options.textfile.empty()) return {};
+    const auto path = options.textfile + "/tamstat.prom";
+    std::error_code error;
+    if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error))
+        throw Failure(exit_io, path + " is no regular file");
+    return path;
+}
+
 // A counter goes on from one run to the next: what the old file says is where it stands.
 void count_on_from(const std::string& path, ScrapeErrors& errors) {
     constexpr std::string_view begin = "tamstat_scrape_errors_total{reason=\"";
@@ -60,7 +71,7 @@ void write_textfile(const std::string& path, const std::string& text) {
 int run_export(const Options& options) {
     const auto format = exposition_format(options);
     const auto by = group_by(options);
-    const std::string path = options.textfile.empty() ? "" : options.textfile + "/tamstat.prom";
+    const auto path = path_of_textfile(options);
 
     const auto start = std::chrono::steady_clock::now();
     auto collection =

@@ -56,7 +56,8 @@ int main(int argc, char** argv) {
     try {
         return flushed(run(argc, argv));
     } catch (const Failure& failure) {
-        if (flushed(exit_ok) != exit_ok) return exit_io;   // which may be what has failed
+        if (flushed(exit_ok) != exit_ok) return exit_io;    // which may be what has failed
+        if (failure.code() == exit_usage) silence(false);   // as of an option that the parser does not know
         complain(failure.what());
         return failure.code();
     } catch (const std::exception& error) {
