@@ -114,6 +114,29 @@ class CrossCheck(unittest.TestCase):
         self.assertGreaterEqual(self.row["zero"], 5 * MIB)
         self.assertLess(self.row["zero"], 6 * MIB)
 
+    def test_peaks_are_of_what_has_been_freed_since(self):
+        program = "import mmap; m = mmap.mmap(-1, 64 << 20); m.write(bytes(64 << 20)); m.close(); print(flush=True); input()"
+        with subprocess.Popen(["python3", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            row = tamstat_json("ps", process.pid, "--columns", "+peak,peak_reserved")["processes"][0]
+            status = dict(re.findall(r"(?m)^(Vm\w+):\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text()))
+            process.communicate(b"\n")
+        for ours, theirs in (("peak", "VmHWM"), ("peak_reserved", "VmPeak")):
+            self.assertEqual(row[ours], int(status[theirs]) * 1024)
+        self.assertGreater(row["peak"], row["committed"] + 60 * MIB)
+        self.assertGreater(row["peak_reserved"], row["reserved"] + 60 * MIB)
+
+    def test_a_cgroup_is_that_of_the_kernel_and_groups_by_it(self):
+        lines = [line.split(":", 2) for line in Path(f"/proc/{self.pid}/cgroup").read_text().splitlines()]
+        own = next((path for _, controllers, path in lines if "memory" in controllers.split(",")),   # version 1
+                   next((path for _, controllers, path in lines if not controllers), None))
+        listed = {p["pid"]: p for p in tamstat_json("ps", "--cgroup", own, "--columns", "+cgroup")["processes"]}
+        self.assertEqual(listed[self.pid]["cgroup"], own)
+        self.assertTrue(all((p["cgroup"] + "/").startswith(own.rstrip("/") + "/") for p in listed.values()), listed)
+        groups = dict(re.findall(r'(?m)^tamstat_group_memory_bytes\{group="([^"]*)",kind="reserved"\} (\S+)$',
+                                 tamstat("export", "--by", "cgroup")))
+        self.assertGreaterEqual(float(groups[own]), self.row["reserved"])
+
     def test_oom_is_the_order_of_the_kernels_scores(self):
         with known("first-victim", "charged:64:64") as victim:
             Path(f"/proc/{victim.pid}/oom_score_adj").write_text("900")
