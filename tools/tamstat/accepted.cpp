@@ -51,9 +51,8 @@ constexpr std::array<Accepted, 14> accepted{{{"ps", {output, listing, order, who
 bool holds(Names names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
 bool takes(std::string_view command, std::string_view name) {
-    const auto of_command = std::ranges::find(accepted, command, &Accepted::command);
-    return holds(everywhere, name) ||
-           std::ranges::any_of(of_command->names, [name](Names names) { return holds(names, name); });
+    const auto& names = std::ranges::find(accepted, command, &Accepted::command)->names;
+    return holds(everywhere, name) || std::ranges::any_of(names, [name](Names some) { return holds(some, name); });
 }
 
 }   // namespace

@@ -18,8 +18,9 @@ namespace {
 // "250ms", "1.5s", "2": seconds.
 std::optional<Seconds> parse_seconds(std::string_view text) {
     double number = 0;
-    const char* const last = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), last, number);
+    const char* const first = text.data();
+    const char* const last = first + text.size();
+    const auto [stop, error] = std::from_chars(first, last, number);
     if (error != std::errc{} || !std::isfinite(number) || number < 0 || number > 1e9) return {};
     const std::string_view unit(stop, static_cast<std::size_t>(last - stop));
     constexpr double second = 1e9;   // in whole nanoseconds: 100000us are 0.1s

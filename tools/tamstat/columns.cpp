@@ -123,8 +123,8 @@ std::string percent(double share) {
 std::string signed_rate(std::int64_t rate, Units units) {
     const auto magnitude = rate < 0 ? 0 - static_cast<std::uint64_t>(rate) : static_cast<std::uint64_t>(rate);
     const auto text = format_bytes(magnitude, units) + "/s";
-    if (rate == 0) return text;
-    return (rate < 0 ? "-" : "+") + text;
+    if (rate < 0) return "-" + text;
+    return (rate > 0 ? "+" : "") + text;
 }
 
 const Column& known_column(std::string_view key) {

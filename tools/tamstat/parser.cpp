@@ -22,6 +22,7 @@ namespace {
 template<class T> CLI::Option* one_of(CLI::App& app, const std::string& name, T& target,
                                       std::vector<std::pair<std::string, T>> values, const std::string& what) {
     std::vector<std::string> words;
+    words.reserve(values.size());
     for (const auto& value : values) words.push_back(value.first);
     return app
         .add_option_function<std::string>(
