@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the unit tests and the fuzzer of reuse under the patched kernel, in QEMU, over its system calls and over mmap; there
-# is swap space on zram. Usage: guest.sh FOLDER VERSION
+# Runs the unit tests and the fuzzer of reuse under the patched kernel, in QEMU; there is swap space on zram.
+# Usage: guest.sh FOLDER VERSION syscall|mmap...
 # FOLDER has the static builds of tamalloc_tests, recycling_fuzz and tamstat_tests; VERSION is that of kernel/qemu/tamk.
 set -euo pipefail
-programs=${1:?Usage: guest.sh FOLDER VERSION}
-version=${2:?Usage: guest.sh FOLDER VERSION}
+programs=${1:?Usage: guest.sh FOLDER VERSION BACKEND...}
+version=${2:?Usage: guest.sh FOLDER VERSION BACKEND...}
+backends=("${@:3}")
+: "${backends[0]:?Usage: guest.sh FOLDER VERSION BACKEND...}"
 root=$(cd "$(dirname "$0")/.." && pwd)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -36,7 +38,7 @@ run() {   # BACKEND PROGRAM [ARGUMENT]...
     fi
 }
 
-for backend in syscall mmap; do
+for backend in "${backends[@]}"; do
     echo "== TAMALLOC_BACKEND=$backend"
     run "$backend" tamalloc_tests --no-colors "--source-file=$files" "--test-case-exclude=$left_out"
     if ! grep -E 'test cases: +[1-9]' "$log"; then

@@ -275,7 +275,7 @@ cat >"$small/kernel/qemu/tamk" <<'EOF'
 #!/bin/bash
 eval "$GUEST"
 EOF
-instead() { GUEST=$1 bash "$small/$2" x 9.9 </dev/null >&2; }   # OF_TAMK SCRIPT
+instead() { GUEST=$1 bash "$small/$2" x 9.9 syscall </dev/null >&2; }   # OF_TAMK SCRIPT
 echo 't|mm/a.c|s/a/b/|fault' >"$small/kernel/qemu/mutants"
 expect 'a mutant is noticed' 0 '1 passed, 0 failed' instead 'echo "tamk: failed tests: 1 of 3"; exit 1' kernel/qemu/check-mutants.sh
 expect 'a mutant, but tamk breaks off' 1 '0 passed, 1 failed' instead 'exit 1' kernel/qemu/check-mutants.sh
