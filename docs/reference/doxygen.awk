@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 # How Doxygen reads a header: the namespace without the tag of the ABI, and a comment behind an enumerator or a member, but not
-# one behind a statement, as the description of all that is declared on its line. Specialisations of std's are left out.
+# one behind a statement, as the description of all that is declared on its line. A line that begins with what something costs is a
+# paragraph of its own, as it is no error and no result. Specialisations of std's are left out.
 { sub(/^namespace tamalloc::inline TAMALLOC_ABI/, "namespace tamalloc") }
+
+/^ *\/\/\/ (Constant time[,;. ]|Costs|From \/proc some|Linear|Proportional) / && block { sub(/\/\/\/ /, "/// \\par Cost\n/// ") }
+{ block = /^ *\/\/\/ / }
 
 /^template<.*> (inline constexpr bool (std::)?ranges::|struct std::)/ { print ""; next }
 

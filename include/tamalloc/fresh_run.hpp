@@ -100,7 +100,8 @@ public:
         if (detail::Run::offset(block, ahead_.first) <= n && detail::Run::offset(block, ahead_.last) <= n) forfeit();
     }
 
-    /// N2: something is about to be constructed in [p, p + n); nothing at or below it is believed fresh again.
+    /// N2: something is about to be constructed in [p, p + n); nothing at or below it is believed fresh again. N9: what was jumped
+    /// over is not written, since live elements may be there.
     /// \returns whether these bytes were fresh, and so read zero
     [[nodiscard, gnu::always_inline]] bool consume(std::byte* p, std::size_t n) noexcept {
         if (p == ahead_.first && p != ahead_.last) [[likely]] {

@@ -132,8 +132,8 @@ inline MappingView::Iterator MappingView::begin() const {
     return state_ == nullptr ? Iterator() : Iterator(std::make_shared<Iterator::Walk>(state_));
 }
 
-/// \returns a view of the mappings of a process, 0 being the caller. Keep the result in a variable: before C++23 the loop
-/// `for (auto& m : *mappings())` walks over what is destroyed already.
+/// \returns a view of the mappings of a process, 0 being the caller. Keep the result in a variable: where __cpp_range_based_for is
+/// below 202211, as with g++ 12 in C++23, too, the loop `for (auto& m : *mappings())` walks over what is destroyed already.
 /// \errors errc::no_such_process, also for the id of a thread; ENOENT: no procfs there; EMFILE and the like. What goes wrong
 /// later ends the range: MappingView::error.
 /// \throws std::bad_alloc

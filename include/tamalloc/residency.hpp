@@ -56,7 +56,7 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// \effects calls f(std::span<const std::byte>) for each populated extent of the range
 /// \returns success; without /proc the whole range is one extent
 /// \throws what f throws
-/// Proportional to the extents; any thread; allocates nothing.
+/// Proportional to the pages present, before Linux 6.7 to the range; any thread; allocates nothing.
 /// \commits no; reading what f is given brings back what is in swap space, and no more
 template<std::invocable<std::span<const std::byte>> F>
 result<void> for_each_populated(std::span<const std::byte> range, F f) {

@@ -322,7 +322,8 @@ public:
     [[nodiscard]] PopulatedView<T> populated() const& noexcept { return PopulatedView<T>(std::span(*this)); }
     [[nodiscard]] PopulatedView<T> populated() const&& = delete;   // of a vector that is gone before it is looked at
     /// @}
-    /// \effects calls f(std::span<const T>) for each of these; allocates nothing. Proportional to them.
+    /// \effects calls f(std::span<const T>) for each of these; allocates nothing. Proportional to the pages present, before Linux
+    /// 6.7 to all.
     /// \throws what f throws
     template<class F> void for_each_populated(F f) const {
         detail::WholeElements<T> whole{std::span(*this)};

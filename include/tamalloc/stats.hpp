@@ -226,8 +226,8 @@ namespace detail {
 
 }   // namespace detail
 
-/// \returns a view of all visible processes. Keep the result in a variable: before C++23 the loop
-/// `for (auto& p : *processes())` walks over what is destroyed already.
+/// \returns a view of all visible processes. Keep the result in a variable: where __cpp_range_based_for is below 202211, as
+/// with g++ 12 in C++23, too, the loop `for (auto& p : *processes())` walks over what is destroyed already.
 /// \errors from /proc: ENOENT: no /proc; EMFILE and the like. What goes wrong later ends the range: ProcessView::error.
 /// Where that is EPERM or ENOSYS, the kernel's calls are refused since, and another view comes from /proc.
 /// \throws std::bad_alloc
