@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Hazard: a link to a page, or to a heading in one, that is no longer there; a page that no other leads to; a header that
-docs/reference/library.md does not name.
+docs/reference/library.md does not name; an option or a component of CMake that docs/reference/cmake.md does not.
 
 Looks at the links in every Markdown file of the tree, and at the paths in its text. Links to the network are not followed.
 Usage: links.py
@@ -39,6 +39,15 @@ def dead(page, target):
     return ""
 
 
+def cmake_differences():
+    """\\returns the options of CMake, and the components, that are not in both"""
+    scripts = [ROOT / "CMakeLists.txt", ROOT / "tests/CMakeLists.txt", ROOT / "tools/tamstat/install.cmake"]
+    names = re.findall(r"(?m)^\s*(?:option\((\w+)|set\((TAMALLOC_\w+) .*CACHE|set\(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME (\w+)\))",
+                       "".join(script.read_text("utf-8") for script in scripts))
+    rows = re.findall(r"(?m)^\| `(tamalloc_\w+)`", (ROOT / "docs/reference/cmake.md").read_text("utf-8"), re.IGNORECASE)
+    return sorted({"".join(name) for name in names} ^ set(rows))
+
+
 def main():
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], check=True, cwd=ROOT, text=True,
                             stdout=subprocess.PIPE).stdout.split()
@@ -63,6 +72,7 @@ def main():
     library = (ROOT / "docs/reference/library.md").read_text("utf-8")
     faults += [f"docs/reference/library.md does not name {header.name}" for header in (ROOT / "include/tamalloc").glob("*.hpp")
                if not re.search(rf"[`/]{header.name}`", library)]
+    faults += [f"docs/reference/cmake.md and CMakeLists.txt differ in {name}" for name in cmake_differences()]
     print(*faults, sep="\n", end="\n" if faults else "")
     print(f"{len(pages)} pages, {count} links and paths, {len(faults)} faults")
     return 1 if faults or count < 50 else 0
