@@ -14,7 +14,7 @@ if [ "$1" != --hidden ]; then
     if unshare -m true 2>/dev/null; then exec unshare -m "$0" --hidden "$@"; fi
     if unshare -rm true 2>/dev/null; then exec unshare -rm "$0" --hidden "$@"; fi
     echo "SKIPPED: unshare(1) may not make a mount namespace, so tl/expected.hpp cannot be hidden"
-    exit 0
+    exit 77
 fi
 shift
 

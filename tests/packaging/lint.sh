@@ -40,8 +40,8 @@ includes() {
 }
 
 licences() {
-    if ! git rev-parse --show-toplevel > /dev/null 2>&1; then echo "SKIPPED: not a git work tree"; return; fi
-    if ! command -v reuse > /dev/null; then echo "SKIPPED: reuse is not installed"; return; fi
+    if ! git rev-parse --show-toplevel > /dev/null 2>&1; then echo "SKIPPED: not a git work tree"; exit 77; fi
+    if ! command -v reuse > /dev/null; then echo "SKIPPED: reuse is not installed"; exit 77; fi
     reuse lint
     # .reuse/dep5 covers every file, so reuse alone would not miss the line in a file that can hold one. What a program
     # wrote does not.

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tool import SOURCE, tamstat
+from tool import SOURCE, main, tamstat
 
 COMMANDS = re.findall(r"(?m)^  ([a-z]+)  ", tamstat("--help").split("Subcommands:\n")[1])
 OPTION = r"(?<![\w-])--?[a-zA-Z][a-z-]*"
@@ -139,4 +139,4 @@ class Manual(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from tool import MIB, TAMSTAT, run, tamstat, tamstat_json
+from tool import MIB, TAMSTAT, main, run, tamstat, tamstat_json
 
 SIZE = 64 * MIB
 
@@ -109,4 +109,4 @@ class Demo(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -14,7 +14,7 @@ from pathlib import Path
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from tool import MIB, known, run, run_as_nobody, tamstat, tamstat_json
+from tool import MIB, known, main, run, run_as_nobody, tamstat, tamstat_json
 
 OWN = f"e{os.getpid()}-"   # names of processes: another run of this test may be under way
 HOSTILE = b'\x1b[2J"\\\n\xff}'   # as a name: at most 15 bytes
@@ -193,4 +193,4 @@ class Textfile(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

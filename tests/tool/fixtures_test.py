@@ -13,7 +13,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tool import FIXTURES, on_a_terminal, run, tamstat, tamstat_json
+from tool import FIXTURES, main, on_a_terminal, run, tamstat, tamstat_json
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -280,4 +280,4 @@ class CommandLine(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

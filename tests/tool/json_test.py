@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jsonschema
 
-from tool import FIXTURES, SOURCE, known, run, run_as_nobody, tamstat, tamstat_json
+from tool import FIXTURES, SOURCE, known, main, run, run_as_nobody, tamstat, tamstat_json
 
 SCHEMA = json.loads((SOURCE / "docs/reference/tamstat.schema.json").read_text())
 
@@ -116,4 +116,4 @@ class Unreadable(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

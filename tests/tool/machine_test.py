@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tool import MIB, TAMSTAT, run, run_as_nobody, tamstat, tamstat_json
+from tool import MIB, TAMSTAT, main, run, run_as_nobody, tamstat, tamstat_json
 
 
 def meminfo(key):
@@ -119,4 +119,4 @@ class Doctor(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

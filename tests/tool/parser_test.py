@@ -11,7 +11,7 @@ import time
 import unittest
 from pathlib import Path
 
-from tool import FIXTURES, MIB, TAMSTAT, grow, known, run, tamstat, tamstat_json
+from tool import FIXTURES, MIB, TAMSTAT, grow, known, main, run, tamstat, tamstat_json
 
 
 def refused(*arguments):
@@ -122,4 +122,4 @@ class Processes(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -12,7 +12,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
-from tool import SOURCE, TAMSTAT, tamstat
+from tool import SOURCE, TAMSTAT, main, tamstat
 
 FILES = SOURCE / "docs/howto/prometheus"
 RULES_TEST = Path(__file__).with_name("prometheus_rules_test.yml")
@@ -116,4 +116,4 @@ class NodeExporter(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

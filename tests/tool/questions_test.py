@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tool import KNOWN, MIB, SOURCE, grow, known, run, tamstat
+from tool import KNOWN, MIB, SOURCE, grow, known, main, run, tamstat
 
 PAGE = (SOURCE / "docs/howto/find-sparse-processes.md").read_text()
 GIB = 1 << 30
@@ -140,4 +140,4 @@ class Questions(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

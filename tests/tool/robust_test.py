@@ -16,7 +16,7 @@ import fcntl
 import struct
 import termios
 
-from tool import TAMSTAT, known, run, run_as_nobody, tamstat
+from tool import TAMSTAT, known, main, run, run_as_nobody, tamstat
 
 
 def on_terminal(*arguments, columns=80, rows=24, **environment):
@@ -150,4 +150,4 @@ class Nobody(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -15,7 +15,7 @@ import xml.dom.minidom
 from pathlib import Path
 
 from json_test import STRICT
-from tool import KNOWN, MIB, TAMSTAT, run
+from tool import KNOWN, MIB, TAMSTAT, main, run
 
 HOLD = f"sleep 0.5 | {shlex.quote(KNOWN)} tt-run"   # a process of known memory for half a second
 
@@ -180,4 +180,4 @@ class Run(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

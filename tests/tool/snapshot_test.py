@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tool import MIB, TAMSTAT, grow, known, run, run_as_nobody, tamstat, tamstat_json
+from tool import MIB, TAMSTAT, grow, known, main, run, run_as_nobody, tamstat, tamstat_json
 
 
 OWN = f"s{os.getpid()}-"   # names of processes: another run of this test may be under way
@@ -129,4 +129,4 @@ class Snapshots(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

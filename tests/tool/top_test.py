@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from tool import TAMSTAT, known, run, tamstat
+from tool import TAMSTAT, known, main, run, tamstat
 
 SOCKET = ""
 servers = itertools.count()
@@ -242,4 +242,4 @@ class Blocks(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
