@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tool import FIXTURES, MIB, SOURCE, TAMSTAT
 
-PAGES = sorted((SOURCE / "docs").glob("*/*.md"))
+PAGES = [SOURCE / "README.md", *sorted((SOURCE / "docs").glob("*/*.md"))]
 SAMPLE = re.compile(r"(<!-- sample: ([^>]*?) -->\n```text\n)(\$ tamstat ([^\n]*)\n)(.*?)(```\n)", re.DOTALL)
 
 
