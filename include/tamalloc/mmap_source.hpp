@@ -29,19 +29,28 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
-/// Transparent huge pages: what the system does by default, never (sparse use: page-granular laziness), or wherever
-/// possible (dense use: a tenth of the faults). Best effort: a kernel without them does without.
-enum class HugePages : unsigned char { system, never, prefer };
+/// Transparent huge pages. Best effort: a kernel without them does without.
+enum class HugePages : unsigned char {
+    system,   // what the system does by default
+    never,    // for sparse use: page-granular laziness
+    prefer,   // wherever possible, for dense use: a tenth of the faults
+};
 
-/// What a forked child finds: a copy, zeros (MADV_WIPEONFORK), or no mapping at all (MADV_DONTFORK). In the last case the
-/// addresses soon belong to something else in the child, which must not free or grow what is missing: it leaves by _exit
-/// or execve, without destroying objects.
-enum class OnFork : unsigned char { copy, wipe, omit };
+/// What a forked child finds.
+enum class OnFork : unsigned char {
+    copy,   // the same bytes
+    wipe,   // zeros (MADV_WIPEONFORK)
+    /// No mapping at all (MADV_DONTFORK). The addresses soon belong to something else in the child, which must not free or
+    /// grow what is missing: it leaves by _exit or execve, without destroying objects.
+    omit,
+};
 
-/// Whether the kernel counts the pages against its commit limit when they are asked for. Lazy: only the address space
-/// is taken, and the OOM killer is the answer to touching too much. Accounted: ENOMEM at once, where the kernel refuses.
-/// With vm.overcommit_memory = 2 the kernel accounts everything.
-enum class Charge : unsigned char { lazy, accounted };
+/// Whether the kernel counts the pages against its commit limit when they are asked for. With vm.overcommit_memory = 2 it
+/// counts everything.
+enum class Charge : unsigned char {
+    lazy,        // only the address space is taken, and the OOM killer is the answer to touching too much
+    accounted,   // ENOMEM at once, where the kernel refuses
+};
 
 /// What an MmapSource or a KernelSource asks the kernel for.
 struct MmapOptions {

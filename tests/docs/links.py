@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Hazard: a link to a page, or to a heading in one, that is no longer there; a page that no other leads to; a header that
-docs/reference/library.md does not name; an option or a component of CMake that docs/reference/cmake.md does not.
+"""Hazard: a link to a page, or to a heading in one, that is no longer there; a page that no other leads to; a header or a
+macro that docs/reference/library.md does not name; an option or a component of CMake that docs/reference/cmake.md does not.
 
 Looks at the links in every Markdown file of the tree, and at the paths in its text. Links to the network are not followed.
 Usage: links.py
@@ -72,6 +72,8 @@ def main():
     library = (ROOT / "docs/reference/library.md").read_text("utf-8")
     faults += [f"docs/reference/library.md does not name {header.name}" for header in (ROOT / "include/tamalloc").glob("*.hpp")
                if not re.search(rf"[`/]{header.name}`", library)]
+    macros = re.findall(r"(?m)^//   (TAMALLOC_\w+)", (ROOT / "include/tamalloc/config.hpp").read_text("utf-8"))
+    faults += [f"docs/reference/library.md does not name {macro}" for macro in macros if f"`{macro}" not in library]
     faults += [f"docs/reference/cmake.md and CMakeLists.txt differ in {name}" for name in cmake_differences()]
     print(*faults, sep="\n", end="\n" if faults else "")
     print(f"{len(pages)} pages, {count} links and paths, {len(faults)} faults")

@@ -24,9 +24,12 @@
 
 namespace tamalloc::inline TAMALLOC_ABI {
 
-/// Where a figure comes from: /proc, the module of kernel/module/ there (but not what it does not tell), or the tamalloc
-/// system calls of a patched kernel.
-enum class Provenance : unsigned char { procfs, module, kernel };
+/// Where a figure comes from.
+enum class Provenance : unsigned char {
+    procfs,   // the files of /proc
+    module,   // the module of kernel/module/ there, but not what it does not tell
+    kernel,   // the tamalloc system calls of a patched kernel
+};
 
 /// Groups of members of ProcessStats, each with its price under /proc: the files read for it. All read status, which tells
 /// threads, and stat of what has 0 bytes, which tells kernel threads.
@@ -35,7 +38,7 @@ enum class StatsField : unsigned {
     identity = 2,   // parent, uid, name, start_ns: stat
     detail = 4,     // peaks, swap, page_tables: no other
     oom = 8,        // oom_score, oom_score_adj: a file each
-    all = 15,
+    all = 15,       // the four
 };
 
 /// \returns the groups that are in either, or in both. Constant time, any thread.
