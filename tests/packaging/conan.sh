@@ -31,15 +31,40 @@ create_and_run() {
     grep -x "tamalloc $version, $2::expected" created || fail "test_package did not run: $(< created)"
 }
 
-# The conanfile.txt of a program that knows nothing of this tree.
-consume() {
+# The conanfile.txt of a program that knows nothing of this tree. Leaves in log which headers it was compiled with.
+consume() {   # STANDARD
+    rm -rf consumer deps built
     cp -r "$here/consumer" .
     printf '%s\n' '[requires]' "tamalloc/[>=${version%.*}]" '[generators]' CMakeDeps CMakeToolchain > consumer/conanfile.txt
-    quietly "$conan" install consumer --no-remote --output-folder=deps -s compiler.cppstd=23 -s build_type=Release
+    quietly "$conan" install consumer --no-remote --output-folder=deps -s compiler.cppstd="$1" -s build_type=Release
     quietly cmake -S consumer -B built -G Ninja -DCMAKE_TOOLCHAIN_FILE="$work/deps/conan_toolchain.cmake" \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O0" -DCMAKE_CXX_FLAGS_INIT="$warnings"
     quietly cmake --build built
-    run 23 built/consumer
+    run "$1" built/consumer
+    quietly ninja -C built -t deps
+}
+
+# tl-expected as a package, of the header that Debian has; and a version of it that has a larger number and another content, as there
+# is one in Conan's index.
+package_tl_expected() {
+    mkdir tl-expected
+    cat > tl-expected/conanfile.py <<- 'end'
+		from conan import ConanFile
+		from conan.tools.files import copy
+		class TlExpected(ConanFile):
+		    name = "tl-expected"
+		    package_type = "header-library"
+		    exports_sources = "tl/*"
+		    def package(self):
+		        copy(self, "*.hpp", self.source_folder, f"{self.package_folder}/include")
+		    def package_info(self):
+		        self.cpp_info.set_property("cmake_target_name", "tl::expected")
+	end
+    mkdir tl-expected/tl
+    echo '#error "not the version that was asked for"' > tl-expected/tl/expected.hpp
+    quietly "$conan" create tl-expected --no-remote --version=20190710
+    cp /usr/include/tl/expected.hpp tl-expected/tl
+    quietly "$conan" create tl-expected --no-remote --version=1.0.0
 }
 
 conan() {
@@ -55,7 +80,15 @@ conan() {
     create_and_run 23 std -s build_type=Debug
     unchanged copy
     create_and_run 20 tl -s build_type=Debug --profile:host="$work/debian"
-    consume
+    consume 23
+    package_tl_expected
+    consume 20
+    grep -q "^ *$CONAN_HOME/.*/include/tl/expected.hpp$" log || fail "tl::expected is not that of the package"
+    unchanged copy
+    # For who changes the library and a program together.
+    quietly "$conan" editable add copy
+    consume 23
+    grep -q "^ *$work/copy/include/tamalloc/tamalloc.hpp$" log || fail "editable: other headers than those of the tree"
     unchanged copy
 }
 mutants_conan() {

@@ -8,13 +8,25 @@
 
 find_package() {
     install_and_move
-    consume_with_cmake -DCMAKE_PREFIX_PATH="$work/moved" -DWANTED_VERSION="${version%.*}"
+    # tl::expected from where CMake finds it, which need not be where the compiler looks.
+    mkdir -p private/include private/share/cmake
+    cp -r /usr/include/tl private/include
+    cp -r /usr/share/cmake/tl-expected private/share/cmake
+    local wanted=-DWANTED_VERSION=${version%.*}
+    kits=("${all_kits[0]}")
+    consume_with_cmake -DCMAKE_PREFIX_PATH="$work/moved;$work/private" "$wanted"
+    quietly ninja -C consumer -t deps
+    grep -q "^ *$work/private/include/tl/expected.hpp$" log || fail "another tl::expected than that of CMake"
+
+    kits=("${all_kits[@]:1}")
+    consume_with_cmake -DCMAKE_PREFIX_PATH="$work/moved" "$wanted"
 }
 mutants_find_package() {
     local major minor
     IFS=. read -r major minor _ <<< "$version"
     "$expect_failure" 1 'compatible with requested' cmake -S "$here/consumer" -B later -G Ninja \
         -DCMAKE_PREFIX_PATH="$work/moved" -DWANTED_VERSION="$major.$((minor + 1))"
+    mutant 'another tl::expected' cmake/tamallocConfig.cmake.in 's/find_package(tl-expected QUIET)//'
     # shellcheck disable=SC2016   # for CMake
     mutant 'Could not find a package|does not exist|non-existent' CMakeLists.txt 's|DESTINATION include FILE_SET|DESTINATION ${CMAKE_INSTALL_PREFIX}/include FILE_SET|'
 }
@@ -32,7 +44,6 @@ mutants_add_subdirectory() {
 
 # FetchContent clones from this machine, and where the library is installed does not even do that.
 fetch_content() {
-    if [ "$network" = yes ]; then echo "SKIPPED: unshare cannot take the network away here"; return; fi
     copy_repository repository
     consume_with_cmake -DCLONE_FROM="$work/repository"
     [ -d consumer/_deps/tamalloc-src ] || fail "nothing was cloned"
@@ -44,6 +55,7 @@ fetch_content() {
     [ ! -e consumer/_deps/tamalloc-src ] || fail "not taken where it is installed"
 }
 mutants_fetch_content() {
+    if [ "$network" = yes ]; then echo "SKIPPED: unshare cannot take the network away here"; exit 77; fi
     mutant 'Could not resolve host|unable to access' CMakeLists.txt '/^project(/ainclude(FetchContent)\n\
         FetchContent_Declare(other GIT_REPOSITORY https://example.org/other.git)\nFetchContent_MakeAvailable(other)'
 }
@@ -54,6 +66,7 @@ pkg_config() {
     [ "$(pkg-config --modversion tamalloc)" = "$version" ] || fail "tamalloc.pc has another version than version.hpp"
     local flags
     read -r -a flags <<< "$(pkg-config --cflags --libs tamalloc)"
+    kits=("${all_kits[@]}")
     consume_with_compiler "${flags[@]}"
 }
 mutants_pkg_config() { mutant 'another version' cmake/tamalloc.pc.in 's/@PROJECT_VERSION@/0.0.9/'; }
