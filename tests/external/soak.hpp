@@ -51,7 +51,7 @@ public:
     explicit Soak(std::uint64_t seed) : seed_(seed) {
         if (group_.problem().empty()) group_.set_limit(memory_of_group);
         statistics_ = std::thread([this] {
-            for (; !done_; std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
+            for (; !done_; std::this_thread::sleep_for(std::chrono::milliseconds(50))) {
                 if (const auto problem = impossible_statistics(); !problem.empty()) fail(problem);
                 ++counts_.readings;
                 counts_.most_swapped = std::max(counts_.most_swapped.load(), tamalloc::process_stats().value().swap);
@@ -127,7 +127,7 @@ private:
     // With what is kept, 1/8 of the first, copied and forked there is enough of the first without swap space, and not of the
     // second; with 32 MiB of swap space there is.
     static constexpr std::size_t memory_of_group = 96 * mib, little_memory = 6 * mib;
-    static constexpr std::size_t more_address_space = 32 * mib;   // than at the start of the round
+    static constexpr std::size_t more_address_space = 16 * mib;   // than at the start of the round
 
     void give_back() {
         if (const auto kept = Source::stats().bytes_kept; kept > Source::budget())
@@ -223,7 +223,7 @@ private:
     void push_out(Object& object) {
         if (!swap_.problem().empty()) return;
         const auto bytes = std::as_writable_bytes(object.elements());
-        const auto whole_pages = bytes.size() / support::page * support::page;
+        const auto whole_pages = std::min(bytes.size() / support::page * support::page, mib);   // zram compresses
         (void)support::SwapSpace::push_out(bytes.first(whole_pages));
     }
 
