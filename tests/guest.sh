@@ -1,13 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the unit tests and the fuzzer of reuse under the patched kernel, in QEMU; there is swap space on zram.
-# Usage: guest.sh FOLDER VERSION syscall|mmap...
-# FOLDER has the static builds of tamalloc_tests, recycling_fuzz and tamstat_tests; VERSION is that of kernel/qemu/tamk.
+# Usage: guest.sh FOLDER VERSION syscall|mmap... [OPTION of tamk]...
+# FOLDER has the static builds of tamalloc_tests, recycling_fuzz and, but for arm64, tamstat_tests; VERSION is that of
+# kernel/qemu/tamk.
 set -euo pipefail
-programs=${1:?Usage: guest.sh FOLDER VERSION BACKEND...}
-version=${2:?Usage: guest.sh FOLDER VERSION BACKEND...}
-backends=("${@:3}")
-: "${backends[0]:?Usage: guest.sh FOLDER VERSION BACKEND...}"
+usage='Usage: guest.sh FOLDER VERSION syscall|mmap... [OPTION of tamk]...'
+programs=${1:?$usage}
+version=${2:?$usage}
+: "${3:?$usage}"
+shift 2
+backends=()
+while (($# > 0)) && [[ $1 != -* ]]; do
+    backends+=("$1")
+    shift
+done
+options=("$@")
 root=$(cd "$(dirname "$0")/.." && pwd)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -29,7 +37,8 @@ fi
 
 run() {   # BACKEND PROGRAM [ARGUMENT]...
     local status=0
-    TAMALLOC_BACKEND=$1 "$root/kernel/qemu/tamk" run "$version" --memory 3G -- "$programs/$2" "${@:3}" >"$log" || status=$?
+    TAMALLOC_BACKEND=$1 "$root/kernel/qemu/tamk" run "$version" "${options[@]}" --memory 3G -- \
+        "$programs/$2" "${@:3}" >"$log" || status=$?
     if ((status == 77)); then exit 77; fi   # tamk has said why
     if ((status != 0)); then
         tail -n 100 "$log"
@@ -50,7 +59,7 @@ for backend in "${backends[@]}"; do
         echo "the library does not find the system calls"
         exit 1
     fi
-    if [[ $backend == syscall ]]; then
+    if [[ $backend == syscall && " ${options[*]} " != *' --arm64 '* ]]; then   # its libraries are there for x86-64 only
         run "$backend" tamstat_tests --no-colors "--test-case=*the same rows*"
         grep -E 'test cases: +[1-9]' "$log"
     fi

@@ -6,15 +6,16 @@
 //     class SwapSpace;   // some for as long as a test lasts, where this process may have it
 //   }
 #pragma once
-#include <array>     // std::array
-#include <cerrno>    // errno
-#include <cstddef>   // std::byte, std::size_t
-#include <cstdint>   // std::uint32_t, std::uint64_t
-#include <cstring>   // std::memcpy, std::strerror
-#include <fstream>   // std::fstream, std::ofstream
-#include <span>      // std::span
-#include <string>    // std::string
-#include <vector>    // std::vector
+#include <algorithm>   // std::max
+#include <array>       // std::array
+#include <cerrno>      // errno
+#include <cstddef>     // std::byte, std::size_t
+#include <cstdint>     // std::uint32_t, std::uint64_t
+#include <cstring>     // std::memcpy, std::strerror
+#include <fstream>     // std::fstream, std::ofstream
+#include <span>        // std::span
+#include <string>      // std::string
+#include <vector>      // std::vector
 
 #include <fcntl.h>         // open, posix_fallocate
 #include <sys/mman.h>      // madvise
@@ -61,14 +62,15 @@ public:
     }
 
 private:
-    static constexpr std::size_t size = 32 << 20;
+    // Room for two thousand pages, of whatever size they are.
+    static inline const std::size_t size = std::max(std::size_t{32} << 20, 2048 * page);
     static constexpr const char* zram = "/dev/zram0";
 
     bool add_file() {
         std::string path = "/var/tmp/tamalloc.swap.XXXXXX";   // /tmp may be memory itself
         const int fd = ::mkstemp(path.data());
         if (fd < 0) return false;
-        const bool added = ::posix_fallocate(fd, 0, size) == 0 && fill(fd) && add(fd, path);
+        const bool added = ::posix_fallocate(fd, 0, static_cast<off_t>(size)) == 0 && fill(fd) && add(fd, path);
         const int error = errno;
         ::close(fd);
         if (!added) ::unlink(path.c_str());

@@ -14,7 +14,6 @@
 #define NR_PAGES	(NR_SINGLE + NR_HUGE + 128)
 /* Far below what mmap() chooses. */
 #define ARENA		((char *)0x1000000000UL - NR_SINGLE * ps)
-#define MAX_PAGE	(64 * KIB)
 
 static struct page {
 	bool mapped, shared;

@@ -37,6 +37,19 @@ struct region {
 };
 
 static long pmd_size;		/* of a huge page, 0 without them */
+static const char *huge_problem; /* why there are none, NULL with them */
+
+/* For main(). Some tests hold two dozens of them, and a child a copy of some. */
+static inline void find_huge_pages(void)
+{
+	pmd_size = get_number(THP_SIZE);
+	if (pmd_size < 0)
+		huge_problem = "no transparent huge pages";
+	else if (from_meminfo("MemTotal") * KIB < 32 * pmd_size)
+		huge_problem = "too little memory for huge pages of this size";
+	if (huge_problem)
+		pmd_size = 0;
+}
 
 static inline void region_new(struct region *r, enum shape shape)
 {
@@ -128,11 +141,11 @@ static inline bool write_swap_header(int fd)
 			char boot[1024];
 			__u32 version, last_page, nr_bad;
 		};
-		char page[4096];
+		char page[MAX_PAGE];
 	} header = { .version = 1, .last_page = SWAP_SIZE / ps - 1 };
 
-	memcpy(header.page + sizeof(header) - 10, "SWAPSPACE2", 10);
-	return ps == sizeof(header) && pwrite(fd, &header, sizeof(header), 0) == sizeof(header);
+	memcpy(header.page + ps - 10, "SWAPSPACE2", 10);
+	return pwrite(fd, &header, ps, 0) == ps;
 }
 
 static inline bool make_swap_file(const char *path)

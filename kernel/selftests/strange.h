@@ -7,6 +7,12 @@
 
 #include "model.h"
 
+#ifdef __aarch64__
+#define USER_END	(1UL << 48)	/* of the addresses that a program can have */
+#else
+#define USER_END	(1UL << 47)
+#endif
+
 static char *guard;		/* where memory ends */
 
 static long vm_pages(void)
@@ -20,7 +26,7 @@ static unsigned long strange(void)
 {
 	const unsigned long values[] = {
 		0, 1, -1UL, ps - 1, ps, ps + 1, LONG_MAX, 1UL << 63, -ps,
-		(1UL << 47) - ps, (1UL << 47) - 1, 1UL << 47, (1UL << 47) + 1, 1UL << 52,
+		USER_END - ps, USER_END - 1, USER_END, USER_END + 1, 1UL << 52,
 		0xffffffff81000000UL, 0xffff888000000000UL, 0xffffffffff600000UL,
 		(unsigned long)page(0), (unsigned long)page(0) + 1, (unsigned long)guard,
 	};

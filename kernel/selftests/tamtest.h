@@ -34,6 +34,7 @@
 #define MIB		(1024 * KIB)
 #define GIB		(1024 * MIB)
 #define TIB		(1024 * GIB)
+#define MAX_PAGE	(64 * KIB)	/* of every machine: for arrays */
 #define NR_CALLS	8
 #define ALICE		12345	/* users without any rights */
 #define BOB		12346

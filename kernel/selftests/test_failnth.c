@@ -90,7 +90,7 @@ static void prepare_swapped(void)
 /* Of a huge page, if there is one to be had. */
 static void prepare_part(void)
 {
-	region_new(&region, pmd_size > 0 ? PART : SMALL);
+	region_new(&region, pmd_size ? PART : SMALL);
 	fill_region(&region);
 }
 
@@ -347,7 +347,7 @@ int main(int argc, char **argv)
 			ksft_exit_skip("this kernel does not inject failures, or not for us\n");
 		}
 	}
-	pmd_size = get_number(THP_SIZE);
+	find_huge_pages();
 	prepare_swap();
 	return test_harness_run(argc, argv);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The legacy calls, on x86-64 only. Hazard: programs were compiled against them, so
+ * The legacy calls. Hazard: programs were compiled against them, so
  * that not one errno, offset or unit may move, and the kernel's stack must not
  * follow the 20 bytes of a record into user space.
  */

@@ -277,7 +277,7 @@ TEST(versions)
 {
 	struct {
 		struct tamstat_list_req req;
-		char more[8192];
+		char more[MAX_PAGE];
 	} big = { .req = request(0) };
 	char *end = page_before_guard();
 	struct tamstat one;

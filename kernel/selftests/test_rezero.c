@@ -22,7 +22,6 @@
 
 #define THP_ENABLED	THP_DIR "enabled"
 #define THP_ZERO	THP_DIR "use_zero_page"
-#define MTHP		THP_DIR "hugepages-64kB/"
 #define KSM_DIR		"/sys/kernel/mm/ksm/"
 #define NUMA_BALANCING	"/proc/sys/kernel/numa_balancing"
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
@@ -105,21 +104,30 @@ static const char *make_huge_in_a_page_table(struct region *r)
 	return NULL;
 }
 
+/* A file about pages that are 16 times as large as the smallest. */
+static const char *middle_size(const char *file)
+{
+	static char path[100];
+
+	snprintf(path, sizeof(path), THP_DIR "hugepages-%ldkB/%s", 16 * ps / KIB, file);
+	return path;
+}
+
 static const char *make_middle_size(struct region *r)
 {
-	long before = get_number(MTHP "stats/anon_fault_alloc");
+	long before = get_number(middle_size("stats/anon_fault_alloc"));
 
-	if (!is_root() || !put_file(MTHP "enabled", "always"))
-		return "needs root and huge pages of 64 KiB";
+	if (!is_root() || !put_file(middle_size("enabled"), "always"))
+		return "needs root and huge pages of 16 pages";
 	fill_region(r);
-	if (get_number(MTHP "stats/anon_fault_alloc") < before + (long)r->len / (64 * KIB))
-		return "got no pages of 64 KiB";
+	if (get_number(middle_size("stats/anon_fault_alloc")) < before + (long)r->len / (16 * ps))
+		return "got no huge pages of 16 pages";
 	return NULL;
 }
 
 static bool no_middle_size(struct region *r)
 {
-	return put_file(MTHP "enabled", "never");
+	return put_file(middle_size("enabled"), "never");
 }
 
 static const char *make_swapped(struct region *r)
@@ -359,9 +367,12 @@ static bool no_numa_hints(struct region *r)
 static const char *make_soft_dirty_tracked(struct region *r)
 {
 	fill_region(r);
-	if (!put_file("/proc/self/clear_refs", "4"))
+	/* A kernel without them takes the order, and calls no page dirty. */
+	if (count_pages(r->p, r->len, PM_SOFT_DIRTY) != (long)r->len / ps ||
+	    !put_file("/proc/self/clear_refs", "4") ||
+	    count_pages(r->p, r->len, PM_SOFT_DIRTY))
 		return "no soft-dirty bits";
-	return count_pages(r->p, r->len, PM_SOFT_DIRTY) ? "no soft-dirty bits" : NULL;
+	return NULL;
 }
 
 static const char *make_read_only_before(struct region *r)
@@ -487,8 +498,8 @@ FIXTURE_SETUP(state)
 {
 	const char *problem = NULL;
 
-	if ((variant->s.shape == HUGE || variant->s.shape == PART) && !pmd_size)
-		SKIP(return, "no transparent huge pages");
+	if ((variant->s.shape == HUGE || variant->s.shape == PART) && huge_problem)
+		SKIP(return, "%s", huge_problem);
 	problem = swap_on(variant->s.swap);
 	if (problem)
 		SKIP(return, "%s", problem);
@@ -985,8 +996,8 @@ TEST(every_length_of_pages)
 
 TEST(every_length_in_a_huge_page)
 {
-	if (!pmd_size)
-		SKIP(return, "no transparent huge pages");
+	if (huge_problem)
+		SKIP(return, "%s", huge_problem);
 	every_length(_metadata, PART);
 }
 
@@ -1070,7 +1081,7 @@ TEST(gibibytes_of_nothing)
 TEST(heap_and_stack)
 {
 	char *heap = sbrk(0);
-	char big[4 * 65536];
+	char big[10 * MAX_PAGE];
 	char *stack = (char *)(((unsigned long)big + ps) / ps * ps);
 
 	heap = (char *)(((unsigned long)heap + ps - 1) / ps * ps);
@@ -1103,8 +1114,8 @@ TEST(part_of_a_huge_page_does_not_split_it)
 	const char *problem;
 	struct region r;
 
-	if (!pmd_size)
-		SKIP(return, "no transparent huge pages");
+	if (huge_problem)
+		SKIP(return, "%s", huge_problem);
 	region_new(&r, PART);
 	problem = make_huge(&r);
 	if (problem)
@@ -1137,7 +1148,7 @@ TEST(child_of_a_fork)
 /* What is on its way out of the process becomes zero, as after memset(). */
 TEST(pipe_sees_zeroes)
 {
-	static char out[64 * 4096];
+	static char out[16 * MAX_PAGE];
 	struct region r;
 
 	region_new(&r, SMALL);
@@ -1172,7 +1183,7 @@ static bool submit_write(int ring, struct io_uring_params *params, int fd, const
 TEST(pinned_pages_stay_the_same)
 {
 	struct io_uring_params params = { 0 };
-	static char out[64 * 4096];
+	static char out[16 * MAX_PAGE];
 	struct iovec iov;
 	struct region r;
 	int file, ring;
@@ -1267,6 +1278,62 @@ TEST(key_decides_at_the_time_of_the_call)
 	EXPECT_EQ((long)r.len, do_rezero(r.p, r.len, SIZE_MAX, 0));
 	EXPECT_TRUE(is_zero(r.p, r.len));
 }
+
+#ifdef __aarch64__
+#define MTE_ASM		".arch armv8.5-a+memtag\n\t"
+#define TAG		5UL
+
+static char *with_tag(const char *p)
+{
+	return (char *)((unsigned long)p | TAG << 56);
+}
+
+/* Both are about the 16 bytes at @p. */
+static void set_tag(char *p)
+{
+	asm volatile(MTE_ASM "stg %0, [%0]" : : "r"(with_tag(p)) : "memory");
+}
+
+static unsigned long get_tag(const char *p)
+{
+	const char *tagged = p;
+
+	asm volatile(MTE_ASM "ldg %0, [%1]" : "+r"(tagged) : "r"(p) : "memory");
+	return (unsigned long)tagged >> 56;
+}
+
+/* A tag of the last owner would make the next one fault, and tell what was there. */
+TEST(memory_tags_are_zero)
+{
+	struct region r;
+
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_MTE))
+		SKIP(return, "no memory tags");
+	region_new(&r, SMALL);
+	ASSERT_EQ(0, mprotect(r.map, r.map_len, PROT_READ | PROT_WRITE | PROT_MTE));
+	fill_region(&r);
+	for (char *p = r.map; p < r.map + r.map_len; p += 16)
+		set_tag(p);
+	EXPECT_EQ(TAG, get_tag(r.p));
+	EXPECT_LE(0, do_rezero(r.p, r.len, SIZE_MAX, 0));
+	for (char *p = r.map; p < r.map + r.map_len; p += 16)
+		ASSERT_EQ(p < r.p || p >= region_end(&r) ? TAG : 0, get_tag(p));
+	EXPECT_TRUE(is_zero(r.p, r.len));
+	EXPECT_TRUE(canaries_live(&r));
+}
+
+/* As other calls about memory take it, and as a tagging allocator has it. */
+TEST(tag_of_the_address_is_ignored)
+{
+	struct region r;
+
+	region_new(&r, SMALL);
+	fill_region(&r);
+	EXPECT_EQ((long)r.len, do_rezero(with_tag(r.p), r.len, SIZE_MAX, 0));
+	EXPECT_TRUE(is_zero(r.p, r.len));
+	EXPECT_TRUE(canaries_live(&r));
+}
+#endif
 
 static void ignore(int signal)
 {
@@ -1382,8 +1449,8 @@ TEST(huge_pages_are_kept_whole)
 	size_t size = 24 * pmd_size, odd = pmd_size / 2;
 	char *p;
 
-	if (!pmd_size)
-		SKIP(return, "no huge pages");
+	if (huge_problem)
+		SKIP(return, "%s", huge_problem);
 	p = reserve(size, TAMALLOC_HUGE);
 	ASSERT_NE(NULL, p);
 	memset(p, 1, size);
@@ -1421,13 +1488,12 @@ int main(int argc, char **argv)
 {
 	need_calls(NEED(TAMALLOC2) | NEED(REZERO));
 	stay_on_one_cpu();
-	pmd_size = get_number(THP_SIZE);
-	if (pmd_size < 0)
-		pmd_size = 0;
+	find_huge_pages();
 	if (is_root()) {
 		const char * const settings[] = {
-			THP_ENABLED, MTHP "enabled", KSM_DIR "run", KSM_DIR "sleep_millisecs",
-			KSM_DIR "pages_to_scan", NUMA_BALANCING, NR_HUGEPAGES,
+			THP_ENABLED, middle_size("enabled"), KSM_DIR "run",
+			KSM_DIR "sleep_millisecs", KSM_DIR "pages_to_scan", NUMA_BALANCING,
+			NR_HUGEPAGES,
 		};
 
 		for (size_t i = 0; i < ARRAY_SIZE(settings); i++)

@@ -51,8 +51,8 @@ static void use_memory(void)
 	fill(shared, MIB / 2, 1);
 
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	file = mmap(NULL, 32 * ps, PROT_READ, MAP_PRIVATE, fd, 0);
-	for (int i = 0; i < 32; i++)
+	file = mmap(NULL, 8 * ps, PROT_READ, MAP_PRIVATE, fd, 0);
+	for (int i = 0; i < 8; i++)
 		load(file + i * ps);
 
 	huge = mmap(NULL, huge_size, PROT_READ | PROT_WRITE,
@@ -444,7 +444,7 @@ TEST(errors_and_their_order)
 
 TEST(sizes)
 {
-	static unsigned char buf[8192];
+	static unsigned char buf[2 * MAX_PAGE];
 	char *end = page_before_guard();
 	const size_t sizes[] = { TAMSTAT_SIZE_VER0, TAMSTAT_SIZE_VER0 + 1, TAMSTAT_SIZE_VER0 + 8,
 				 1000, ps };

@@ -225,8 +225,8 @@ static void collapse(void)
 
 TEST_F_TIMEOUT(stress, while_collapsed, 3600)
 {
-	if (!pmd_size)
-		SKIP(return, "no transparent huge pages");
+	if (huge_problem)
+		SKIP(return, "%s", huge_problem);
 	if (is_root()) {
 		put_file(KHUGEPAGED "scan_sleep_millisecs", "0");
 		put_file(KHUGEPAGED "alloc_sleep_millisecs", "0");
@@ -286,9 +286,7 @@ int main(int argc, char **argv)
 {
 	need_calls(NEED(TAMALLOC2) | NEED(REZERO));
 	seconds = atof(getenv("TAMALLOC_STRESS_SECONDS") ?: "4");
-	pmd_size = get_number(THP_SIZE);
-	if (pmd_size < 0)
-		pmd_size = 0;
+	find_huge_pages();
 	if (is_root()) {
 		restore_at_exit(KHUGEPAGED "scan_sleep_millisecs");
 		restore_at_exit(KHUGEPAGED "alloc_sleep_millisecs");

@@ -207,7 +207,7 @@ TEST(sizes)
 {
 	const size_t ver0 = TAMSTAT_TOTAL_SIZE_VER0;
 	const size_t sizes[] = { ver0, ver0 + 1, ver0 + 8, 999, ps };
-	static unsigned char buf[8192];
+	static unsigned char buf[2 * MAX_PAGE];
 	char *end = page_before_guard();
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
