@@ -8,7 +8,7 @@
 # shellcheck source=tests/external/common.sh
 . "$(dirname "$0")/common.sh"
 begin boost_container
-libraries='-lboost_container'
+libraries='-l:libboost_container.a'   # a guest has no libraries
 
 object new "$here/hook_new.cpp" -std=c++20
 object boost_pmr "$here/hook_boost_pmr.cpp" -std=c++20

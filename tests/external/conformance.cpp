@@ -84,7 +84,7 @@ template<class C> void check_filled(const C& c, int n) {
 // What is value-initialised after anything else was there reads zero.
 template<class C> void check_zeros(C& c) {
     if constexpr (requires { c.resize(1); }) {
-        for (const std::size_t n : {3, 100, 5000}) {
+        for (const std::size_t n : {3, 100, 1500}) {
             c.clear();
             c.resize(n);
             VERIFY(c.size() == n && std::ranges::all_of(c, [](int value) { return value == 0; }));
@@ -93,7 +93,7 @@ template<class C> void check_zeros(C& c) {
         }
     } else {
         c.clear();
-        for (int i = 0; i < 1000; ++i) VERIFY(c[i] == 0);
+        for (int i = 0; i < 200; ++i) VERIFY(c[i] == 0);
     }
 }
 
@@ -101,12 +101,12 @@ template<class C> void copies(int there) {
     using A = typename C::allocator_type;
     const A here_allocator = personality<A>(1), there_allocator = personality<A>(there);
     C from(here_allocator);
-    fill(from, 1000);
+    fill(from, 200);
     C copy(from), elsewhere(from, there_allocator), assigned(there_allocator);
     fill(assigned, 10);
     assigned = from;
     for (C* const c : {&copy, &elsewhere, &assigned, &from}) {
-        check_filled(*c, 1000);
+        check_filled(*c, 200);
         check_zeros(*c);
     }
 }
@@ -115,15 +115,15 @@ template<class C> void moves(int there) {
     using A = typename C::allocator_type;
     const A here_allocator = personality<A>(1), there_allocator = personality<A>(there);
     C from(here_allocator);
-    fill(from, 1000);
+    fill(from, 200);
     C moved(std::move(from));
-    check_filled(moved, 1000);
+    check_filled(moved, 200);
     C elsewhere(std::move(moved), there_allocator);
-    check_filled(elsewhere, 1000);
+    check_filled(elsewhere, 200);
     C assigned(here_allocator);
     fill(assigned, 10);
     assigned = std::move(elsewhere);
-    check_filled(assigned, 1000);
+    check_filled(assigned, 200);
     for (C* const c : {&from, &moved, &elsewhere, &assigned}) {
         c->clear();
         fill(*c, 50);
@@ -135,11 +135,11 @@ template<class C> void moves(int there) {
 template<class C> void swaps(int there) {
     using A = typename C::allocator_type;
     C one(personality<A>(1)), other(personality<A>(there));
-    fill(one, 1000);
+    fill(one, 200);
     fill(other, 10);
     for (int round = 0; round < 3; ++round) {
         one.swap(other);
-        check_filled(round % 2 == 0 ? other : one, 1000);
+        check_filled(round % 2 == 0 ? other : one, 200);
         check_filled(round % 2 == 0 ? one : other, 10);
     }
     check_zeros(one);
