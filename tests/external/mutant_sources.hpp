@@ -4,7 +4,6 @@
 //
 //   namespace external {
 //     struct Dirty;       // its blocks do not read zero
-//     struct Misaligned;  // takes no notice of the alignment
 //     struct Stale;       // a freed block comes again as it was left
 //   }
 #pragma once
@@ -17,18 +16,6 @@
 namespace external {
 
 using Dirty = tamalloc::testing::DirtySource;
-
-struct Misaligned : tamalloc::MmapSource<> {
-    static constexpr std::size_t off = 8;
-
-    [[nodiscard]] tamalloc::result<std::byte*> map(std::size_t n, std::size_t align) const noexcept {
-        const auto block = MmapSource<>::map(n + granularity(), align);
-        if (!block) return block;
-        return *block + off;
-    }
-    void unmap(std::byte* p, std::size_t n) const noexcept { MmapSource<>::unmap(p - off, n + granularity()); }
-    friend bool operator==(const Misaligned&, const Misaligned&) = default;
-};
 
 // Of one page, the block freed last.
 struct Stale : tamalloc::MmapSource<> {
