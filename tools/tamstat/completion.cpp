@@ -35,15 +35,15 @@ std::vector<std::string> column_keys() {
 // What stands for a value, by the name that it has in --help.
 Argument argument_of(const CLI::Option& option) {
     const auto type = option.get_type_name();
-    if (auto choices = choices_in(type); !choices.empty()) return {Fill::words, std::move(choices)};
+    if (auto choices = choices_in(type); !choices.empty()) return {Candidates::words, std::move(choices)};
     const auto name = type.substr(0, type.find_first_of(":, "));
-    if (name == "DIR") return {Fill::directories, {}};
-    if (name == "FILE") return {Fill::files, {}};
-    if (name == "PID") return {Fill::pids, {}};
-    if (name == "USER") return {Fill::users, {}};
-    if (name == "CMD") return {Fill::programs, {}};
-    if (name == "TOPIC") return {Fill::words, {"terms", "columns", "exit-codes", "json"}};
-    if (name.starts_with("COLUMN")) return {Fill::list, column_keys()};
+    if (name == "DIR") return {Candidates::directories, {}};
+    if (name == "FILE") return {Candidates::files, {}};
+    if (name == "PID") return {Candidates::pids, {}};
+    if (name == "USER") return {Candidates::users, {}};
+    if (name == "CMD") return {Candidates::programs, {}};
+    if (name == "TOPIC") return {Candidates::words, {"terms", "columns", "exit-codes", "json"}};
+    if (name.starts_with("COLUMN")) return {Candidates::list, column_keys()};
     return {};
 }
 

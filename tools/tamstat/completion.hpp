@@ -3,7 +3,7 @@
 // Completion scripts for shells, from a description of the command line.
 //
 //   namespace tamstat {
-//     enum class Fill;
+//     enum class Candidates;
 //     struct Argument; struct CompletedOption; struct CompletedCommand; struct CommandLine;
 //     std::string bash_completion(const CommandLine&);
 //     std::string zsh_completion(const CommandLine&);
@@ -16,10 +16,10 @@
 namespace tamstat {
 
 /// What an argument is completed with; list: words, separated by commas.
-enum class Fill : unsigned char { nothing, words, list, files, directories, pids, users, programs };
+enum class Candidates : unsigned char { nothing, words, list, files, directories, pids, users, programs };
 
 struct Argument {
-    Fill fill = Fill::nothing;
+    Candidates candidates = Candidates::nothing;
     std::vector<std::string> words;
 };
 

@@ -44,15 +44,15 @@ constexpr std::string_view run_words = R"(    if [[ $command == run && $previous
 
 // What the shell does for an argument.
 std::string fill(const Argument& argument) {
-    switch (argument.fill) {
-    case Fill::words: return fmt::format("_tamstat_fill -W '{}'", fmt::join(argument.words, " "));
-    case Fill::list: return fmt::format("_tamstat_list '{}'", fmt::join(argument.words, " "));
-    case Fill::files: return "_tamstat_fill -f; compopt -o filenames";
-    case Fill::directories: return "_tamstat_fill -d; compopt -o filenames";
-    case Fill::pids: return "_tamstat_fill -W \"$(cd /proc && echo [0-9]*)\"";
-    case Fill::users: return "_tamstat_fill -u";
-    case Fill::programs: return "_tamstat_fill -c";
-    case Fill::nothing: break;
+    switch (argument.candidates) {
+    case Candidates::words: return fmt::format("_tamstat_fill -W '{}'", fmt::join(argument.words, " "));
+    case Candidates::list: return fmt::format("_tamstat_list '{}'", fmt::join(argument.words, " "));
+    case Candidates::files: return "_tamstat_fill -f; compopt -o filenames";
+    case Candidates::directories: return "_tamstat_fill -d; compopt -o filenames";
+    case Candidates::pids: return "_tamstat_fill -W \"$(cd /proc && echo [0-9]*)\"";
+    case Candidates::users: return "_tamstat_fill -u";
+    case Candidates::programs: return "_tamstat_fill -c";
+    case Candidates::nothing: break;
     }
     return "COMPREPLY=()";
 }

@@ -22,15 +22,15 @@ std::string in_quotes(std::string_view text) {
 // -x: nothing but these; -r: with files.
 std::string action(const Argument& argument) {
     const auto words = fmt::format("{}", fmt::join(argument.words, " "));
-    switch (argument.fill) {
-    case Fill::words: return "-x -a " + in_quotes(words);
-    case Fill::list: return "-x -a " + in_quotes("(__fish_complete_list , \"string split ' ' '" + words + "'\")");
-    case Fill::files: return "-r -F";
-    case Fill::directories: return "-x -a '(__fish_complete_directories)'";
-    case Fill::pids: return "-x -a '(__fish_complete_pids)'";
-    case Fill::users: return "-x -a '(__fish_complete_users)'";
-    case Fill::programs: return "-x -a '(__fish_complete_subcommand)'";
-    case Fill::nothing: break;
+    switch (argument.candidates) {
+    case Candidates::words: return "-x -a " + in_quotes(words);
+    case Candidates::list: return "-x -a " + in_quotes("(__fish_complete_list , \"string split ' ' '" + words + "'\")");
+    case Candidates::files: return "-r -F";
+    case Candidates::directories: return "-x -a '(__fish_complete_directories)'";
+    case Candidates::pids: return "-x -a '(__fish_complete_pids)'";
+    case Candidates::users: return "-x -a '(__fish_complete_users)'";
+    case Candidates::programs: return "-x -a '(__fish_complete_subcommand)'";
+    case Candidates::nothing: break;
     }
     return "-x";
 }
@@ -56,7 +56,7 @@ std::string fish_completion(const CommandLine& line) {
         const std::string seen = "__fish_seen_subcommand_from " + command.name;
         text += fmt::format("complete -c tamstat -n {} -a {} -d {}\n", in_quotes(none), command.name,
                             in_quotes(command.about));
-        if (command.positional.fill != Fill::nothing)
+        if (command.positional.candidates != Candidates::nothing)
             text += fmt::format("complete -c tamstat -n {} {}\n", in_quotes(seen), action(command.positional));
         for (const auto& option : line.options_of(command)) text += complete(option, seen);
     }

@@ -25,15 +25,15 @@ std::string in_quotes(std::string_view text) {
 // ":what it is:how it is completed"
 std::string action(const Argument& argument) {
     const auto words = fmt::format("{}", fmt::join(argument.words, " "));
-    switch (argument.fill) {
-    case Fill::words: return ":value:(" + words + ')';
-    case Fill::list: return ":columns:_sequence compadd - " + words;
-    case Fill::files: return ":file:_files";
-    case Fill::directories: return ":directory:_files -/";
-    case Fill::pids: return ":process:_pids";
-    case Fill::users: return ":user:_users";
-    case Fill::programs: return "::program:_normal";   // another command line
-    case Fill::nothing: break;
+    switch (argument.candidates) {
+    case Candidates::words: return ":value:(" + words + ')';
+    case Candidates::list: return ":columns:_sequence compadd - " + words;
+    case Candidates::files: return ":file:_files";
+    case Candidates::directories: return ":directory:_files -/";
+    case Candidates::pids: return ":process:_pids";
+    case Candidates::users: return ":user:_users";
+    case Candidates::programs: return "::program:_normal";   // another command line
+    case Candidates::nothing: break;
     }
     return ":value:";
 }
