@@ -4,7 +4,7 @@
 
 Usage: report.py DIR [FILE.md]...
 Reads the JSON files of DIR, writes table.md, summary.md and plots there, and puts them between the markers of the files:
-<!-- summary --> ... <!-- /summary --> and <!-- tables --> ... <!-- /tables -->.
+<!-- summary --> ... <!-- /summary -->, and so of "tables" and "disturbance".
 """
 import collections
 import dataclasses
@@ -308,6 +308,11 @@ def same_pages(rows):
     return [row for row in rows if row.promise == "P1" and row.ratio]
 
 
+def named(rows):
+    """Those that bench/run runs more often."""
+    return [row for row in rows if row.promise == "P1" and row.ratio and re.match("(16|64|256) MiB, 1 %", row.work)]
+
+
 def mean_line(rows):
     ratios = [row.ratio for row in same_pages(rows)]
     mean = statistics.geometric_mean(ratios)
@@ -320,6 +325,17 @@ def constant_line(rows):
     spread = max(times) / min(times)
     return (f"P5, slowest size / fastest size: {digits(spread)}; bar 2 for constant time: "
             f"{'met' if spread <= 2 else '**not met**'}.\n")
+
+
+def disturbance(rows):
+    """How much choosing runs changes: for the cells whose bar leaves no room for chance."""
+    def of_all(row):
+        medians = {who: row.median(who, row.clock) for who in (*row.rivals, row.ours)}
+        return min(medians[rival] for rival in row.rivals if medians[rival]) / medians[row.ours]
+    slowdown = statistics.median(run.get("slowdown", 1) for row in rows for some in row.runs.values() for run in some)
+    return (f"Median slowdown of all runs: {digits(slowdown)}.\n\n" +
+            table(["best peer / ours", "of the runs that count", "of all runs, disturbed or not"],
+                  [[row.work, row.ratio_text(), digits(of_all(row))] for row in named(rows)]))
 
 
 def verdicts(rows, state_rows):
@@ -335,10 +351,9 @@ def summary(rows, state_rows):
     """Some dozen rows for README.md."""
     compared = [row for row in rows if row.promise in ("P1", "P1s", "P2", "P3") and row.ratio]
     worst = sorted(compared, key=lambda row: row.rank)[:5]
-    named = [row for row in rows if row.promise == "P1" and re.match("(16|64|256) MiB, 1 %", row.work)]
     one_each = [sorted((row for row in rows if row.promise == promise and row.bar is not None), key=lambda row: row.rank)[:1]
                 for promise in ("P3", "P4", "P5", "P6", "P7")]
-    shown = worst + [row for row in sum([named, *one_each], []) if row not in worst]
+    shown = worst + [row for row in sum([named(rows), *one_each], []) if row not in worst]
     lines = [[row.promise, row.work, f"{row.best or '–'}: {duration(row.time(row.best))}", duration(row.time(row.ours)),
               row.ratio_text(), row.bar_text(), row.verdict()] for row in shown]
     kept = "; ".join(f"{text} {figures[OURS] / MIB:.1f} MiB" for text, figures, _, _ in state_rows)
@@ -410,6 +425,7 @@ def write(folder, pages):
     for page in pages:
         to_plots = os.path.relpath(folder, page.parent)
         replace(page, "summary", brief)
+        replace(page, "disturbance", disturbance(rows))
         replace(page, "tables", f"![time per cycle]({to_plots}/cycle.svg)\n\n![resident memory]({to_plots}/memory.svg)\n\n"
                 f"```text\n{machine}```\n\n{text}")
     below = [row for row in rows if row.met is False]

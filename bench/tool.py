@@ -1,19 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What tamstat costs beside ps, from start to exit, among as many processes as are named here. Usage: bench/tool.py TAMSTAT
+"""What tamstat costs beside ps, from start to exit, among as many processes as are named here.
+
+Usage: bench/tool.py TAMSTAT             fails where that is too much
+       bench/tool.py --measure TAMSTAT   what --detail costs: the table of docs/reference/tamstat.md, and its data
 
 Asserts what does not depend on the clock, peak memory and instructions (valgrind), and a coarse guard of time; reports the rest. The
 runs of the two are interleaved; the median of their ratios counts, and the times are those of the faster half.
 """
 import contextlib
+import json
+import mmap
 import os
+import pathlib
 import re
 import statistics
 import subprocess
 import sys
 import time
 
+import report
+
 MIB = 1 << 20
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DATA = ROOT / "docs" / "reference" / "tamstat-cost.json"
+PAGE = ROOT / "docs" / "reference" / "tamstat.md"
 REPETITIONS = 21
 GUARD = 1.5   # of time, on a machine that may do something else
 
@@ -74,11 +85,84 @@ def compare(name, ours, theirs, most_mib):
     return problems
 
 
+def cpu_of(command):
+    """Seconds of processor time, user and system, of each run."""
+    def once():
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            sys.exit(f"{command}: exit status {process.returncode}")
+        return usage.ru_utime + usage.ru_stime
+    return [round(once(), 6) for _ in range(REPETITIONS)]
+
+
+@contextlib.contextmanager
+def child(prepare):
+    """A process of Python that has called prepare; its id."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        kept = prepare()
+        os.write(write, b"1")
+        time.sleep(1e6)
+        os._exit(len(kept))
+    os.read(read, 1)
+    try:
+        yield str(pid)
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+
+
+def small_pages(size):
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    for at in range(0, size, mmap.PAGESIZE):
+        memory[at] = 1
+    return [memory]
+
+
+def costs(tamstat):
+    """Processor time of tamstat: without and with `many` more of something."""
+    def pair(what, many, fewer, more):
+        return {"what": what, "many": many, "without": cpu_of([tamstat, "ps", *fewer]), "with": cpu_of([tamstat, "ps", *more])}
+    rows = []
+    with sleepers(500):
+        running = str(os.getpid())
+        count = sum(name.isdigit() for name in os.listdir("/proc")) - 1
+        rows.append(pair("`basic`, for each process", count, [running], []))
+    with child(list) as small:
+        with child(lambda: small_pages(1 << 30)) as large:
+            rows += [pair(f"`{detail}`, for each GiB committed", 1, [small, "--detail", detail], [large, "--detail", detail])
+                     for detail in ("rollup", "maps")]
+        with child(lambda: [mmap.mmap(-1, mmap.PAGESIZE) for _ in range(10_000)]) as mappings:
+            rows.append(pair("`maps`, for each mapping", 10_000, [small, "--detail", "maps"], [mappings, "--detail", "maps"]))
+    return rows
+
+
+def measure(tamstat):
+    machine = subprocess.run(["bash", "-c", ". scripts/machine.sh; machine"], check=True, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    lines = ",\n".join(json.dumps(row) for row in costs(tamstat))
+    DATA.write_text(f'{{"machine": {json.dumps(machine.stdout.splitlines(), indent=1)},\n"runs": [\n{lines}\n]}}\n', "utf-8")
+    report.replace(PAGE, "cost", cost_table())
+
+
+def cost_table():
+    """Of the least of all runs, since what disturbs can only add."""
+    rows = json.loads(DATA.read_text("utf-8"))["runs"]
+    return report.table(["`--detail`", "processor time"],
+                        [[row["what"], report.duration((min(row["with"]) - min(row["without"])) / row["many"] * 1e9)] for row in rows])
+
+
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3) or (len(sys.argv) == 3 and sys.argv[1] != "--measure"):
         sys.exit(__doc__)
-    tamstat = os.path.abspath(sys.argv[1])
-    problems = []
+    tamstat = os.path.abspath(sys.argv[-1])
+    if len(sys.argv) == 3:
+        measure(tamstat)
+        return
+    problems = [] if cost_table() in PAGE.read_text("utf-8") else ["docs/reference/tamstat.md is not what tamstat-cost.json gives"]
     with sleepers(200):
         problems += compare("P10, 200 processes", [tamstat, "ps"], ["ps", "aux"], 6)
     with sleepers(500):

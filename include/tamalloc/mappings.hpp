@@ -8,7 +8,7 @@
 //     result<MappingView> mappings(pid_t = 0, const char* procfs = "/proc");
 //   }
 //
-// The kernel walks over the pages of each mapping as iteration gets there, some 10 ms per GiB in memory, with the memory
+// The kernel walks over the pages of each mapping as iteration gets there, in time proportional to what is in memory, with the memory
 // map of the process locked for a batch of mappings at a time. So this is no snapshot, and breaking off saves the rest.
 #pragma once
 #include <cstddef>        // std::ptrdiff_t

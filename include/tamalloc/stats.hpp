@@ -42,7 +42,7 @@ namespace tamalloc::inline TAMALLOC_ABI {
 /// \errors errc::no_such_process, also when it ends meanwhile, for a negative pid and for the id of a thread;
 /// errc::kernel_thread: has no memory of its own; EPERM: not for this caller (vm.tamstat_scope); from /proc also
 /// errc::malformed_procfs; ENOENT: no /proc; EPERM, EACCES, EMFILE and the like, as soon as one file is refused
-/// From /proc some 15 microseconds for memory, 30 for all, by a call one system call; any thread; allocates nothing and
+/// From /proc it costs reading a few small files, by a call one system call; any thread; allocates nothing and
 /// leaves errno alone.
 /// \commits no
 [[nodiscard]] inline result<ProcessStats> process_stats(pid_t pid = 0, StatsField fields = StatsField::all) noexcept {
@@ -52,8 +52,8 @@ namespace tamalloc::inline TAMALLOC_ABI {
     return detail::ModuleStats(std::move(*procfs)).process_stats(pid, fields);
 }
 
-/// \returns the same and what a walk over all its pages tells, from /proc: some 10 ms per GiB committed, with its memory
-/// map locked; any thread
+/// \returns the same and what a walk over all its pages tells, from /proc: proportional to what is committed, with its
+/// memory map locked; any thread
 /// \errors as process_stats; EACCES for another user's process; errc::unsupported: a kernel without smaps_rollup
 /// \commits no
 [[nodiscard]] inline result<ProcessDetail> process_detail(pid_t pid = 0) noexcept {
@@ -64,8 +64,7 @@ namespace tamalloc::inline TAMALLOC_ABI {
 
 /// \returns sums over all visible processes, which are not those of one moment, and the memory there is
 /// \errors from /proc: ENOENT: no /proc; errc::malformed_procfs, EMFILE and the like
-/// Proportional to the processes, some 16 microseconds each from /proc; any thread; allocates nothing and leaves errno
-/// alone.
+/// Proportional to the processes; any thread; allocates nothing and leaves errno alone.
 /// \commits no
 [[nodiscard]] inline result<SystemTotals> system_totals() noexcept {
     if (const auto totals = detail::system_totals_by_call()) return *totals;

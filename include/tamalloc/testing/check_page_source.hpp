@@ -235,8 +235,8 @@ private:
 
 }   // namespace detail
 
-/// \returns the promises that the source was seen to break, in words; empty when it conforms. Constant time, some 0.1 s, and
-/// tens of MiB while it runs. Any thread; it starts others.
+/// \returns the promises that the source was seen to break, in words; empty when it conforms. Constant time, and tens of
+/// MiB while it runs. Any thread; it starts others.
 /// \throws std::bad_alloc, std::system_error where no thread can be started
 /// \commits yes, and gives it back
 template<PageSource S> [[nodiscard]] std::vector<std::string> check_page_source(const S& source = {}) {

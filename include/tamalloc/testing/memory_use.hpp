@@ -85,7 +85,7 @@ private:
 }   // namespace detail
 
 /// \returns what the kernel counts for this process. committed comes from smaps_rollup, which walks the page tables and
-/// is exact; the counters behind VmRSS may lag by some dozen pages per CPU. About 11 ms per GiB resident; any thread.
+/// is exact; the counters behind VmRSS may lag by some dozen pages per CPU. Proportional to what is resident; any thread.
 /// \throws std::system_error where /proc cannot be read
 /// \commits no
 [[nodiscard]] inline MemoryUse memory_use() {

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Hazard: a figure that somebody measured once and typed, so that nobody can make it again or sees when it is no longer true; a
+constant of the code that has another value in a page.
+
+Looks in README.md and docs for what only a measurement gives: times and rates, ratios of them, and sizes that are no whole number.
+They may stand between markers, where a script puts them from the data kept beside it, and in blocks, each of which has a test
+(blocks.py). A figure behind ≥, ≤, "at most" or "at least" is a bound. What else stands here is a constant, with the line of the code
+that has it. Usage: figures.py
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GENERATED = re.compile(r"^<!-- (\w+) -->$.*?^<!-- /\1 -->$|^```.*?^```$|`[^`\n]+`|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
+MEASURED = re.compile(r"""
+    (?<!≥\ )(?<!≤\ )(?<!at\ most\ )(?<!at\ least\ )(?<![\w.,])(?:\d[\d.,]*|half\ an?\b)\ ?
+        (?:(?:ns|µs|us|ms|s|(?:nano|micro|milli)?seconds?|[kKMG]i?B/s)\b | ×\ (?!\d) | times\ (?:as|slower|faster|longer|less|more|the)\b | %\ (?:slower|faster|longer)\b)
+    | (?<![\w.,])\d+\.\d+\ ?[kKMGT]i?B\b""", re.VERBOSE)
+
+# Who writes between which markers, from data in the tree.
+MARKS = {"summary": "bench/report.py", "tables": "bench/report.py", "disturbance": "bench/report.py", "cost": "bench/tool.py",
+         "compared": "docs/explanation/figures/draw.py", "construct": "docs/explanation/figures/draw.py",
+         "charge": "docs/explanation/figures/draw.py", "fork": "docs/explanation/figures/draw.py",
+         "reuse": "docs/explanation/figures/draw.py", "programs": "tests/external/programs.py"}
+
+# What a page says, the page, and what the code says: regular expressions.
+CONSTANTS = [
+    ("from 128 KiB on", "README.md", "include/tamalloc/page_source.hpp", r"page_threshold = 128 \* 1024;"),
+    ("Below 128 KiB memory comes from", "README.md", "include/tamalloc/page_source.hpp", r"page_threshold = 128 \* 1024;"),
+    ("no more than fit into (0.1 s)", "docs/performance.md", "bench/cell.hpp", r"milliseconds\(100\)"),
+    ("nobody wanted for (1 s) goes", "docs/performance.md", "include/tamalloc/recycling_source/options.hpp", "decay_ms = 1000;"),
+    ("same up to 16 MiB", "docs/performance.md", "include/tamalloc/recycling_source/options.hpp", "memset_limit = 16 << 20;"),
+    ("A block up to 16 MiB", "docs/explanation/recycling.md", "include/tamalloc/recycling_source/options.hpp", "memset_limit = 16 << 20;"),
+    ("1/32 of the RAM, or .* at least 64 MiB, or an eighth", "docs/performance.md", "include/tamalloc/detail/memory_limit.hpp",
+     r"std::max\(limit / 32, std::min\(std::size_t\{64\} << 20, limit / 8\)\)"),
+    ("1/32 of the limit, at least 64 MiB, or an eighth", "docs/howto/run-in-a-container.md", "include/tamalloc/detail/memory_limit.hpp",
+     r"std::max\(limit / 32, std::min\(std::size_t\{64\} << 20, limit / 8\)\)"),
+    ("at most 32 times the budget", "docs/performance.md", "include/tamalloc/detail/memory_limit.hpp", r"budget \* 32;"),
+    ("SparseVector. reserves 64 GiB", "docs/explanation/overcommit.md", "include/tamalloc/sparse_vector.hpp",
+     r"reserve = std::size_t\{64\} << 30;"),
+    ("SparseVector. takes 64 GiB", "docs/howto/run-in-a-container.md", "include/tamalloc/sparse_vector.hpp",
+     r"reserve = std::size_t\{64\} << 30;"),
+    ("a descriptor from 100 on", "README.md", "include/tamalloc/detail/page_scan.hpp", r"F_DUPFD_CLOEXEC, 100\)"),
+    ("looks every (20 ms) at first", "docs/reference/tamstat.md", "tools/tamstat/run.cpp", r"first = std::chrono::milliseconds\(20\);"),
+    ("unless you say otherwise (5 s)", "docs/reference/tamstat.md", "tools/tamstat/collect.cpp", r"usual_budget = std::chrono::seconds\(5\);"),
+]
+
+
+def flat(text):
+    """One line, so that it does not matter where a page breaks its lines."""
+    return " ".join(text.split())
+
+
+def figures(page):
+    """\\returns what looks measured in a page, with its line, but for what a script puts there and for constants"""
+    text = page.read_text("utf-8")
+    name = str(page.relative_to(ROOT))
+    constants = {found[1] for says, of, _, _ in CONSTANTS if of == name and (found := re.search(says, flat(text))) and found.lastindex}
+    for mark in re.findall(r"^<!-- (\w+) -->$", text, re.MULTILINE):
+        if mark not in MARKS or f'"{mark}"' not in (ROOT / MARKS[mark]).read_text("utf-8"):
+            yield f"{name}: no script writes what stands behind <!-- {mark} -->"
+    text = GENERATED.sub(lambda match: "\n" * match[0].count("\n"), text)
+    for number, line in enumerate(text.splitlines(), 1):
+        for found in MEASURED.finditer(line):
+            if found[0].strip() not in constants:
+                yield f"{name}:{number}: '{found[0].strip()}' looks measured, and no script puts it there"
+
+
+def main():
+    pages = [ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if "bench" not in page.parts)]
+    faults = [fault for page in pages for fault in figures(page)]
+    for says, page, source, code in CONSTANTS:
+        if not re.search(says, flat((ROOT / page).read_text("utf-8"))):
+            faults.append(f"{page} does not say '{says}'")
+        if not re.search(code, (ROOT / source).read_text("utf-8")):
+            faults.append(f"{source} has no '{code}', of which {page} says '{says}'")
+    seen = "It takes 3.9 µs, half a nanosecond each, 7 GB/s, 1.5 times slower, 1.07 times as fast, 13.3 MiB, 5 % faster, 2 × that."
+    if len(MEASURED.findall(seen)) != 8 or MEASURED.search("at least 5 s, ≥ 2 × that, ≤ 5 µs, 128 KiB, 1 %, 32 times, in 64 MiB of C++20"):
+        faults.append("this test does not see what it should")
+    print(*faults, sep="\n", end="\n" if faults else "")
+    print(f"{len(pages)} pages, {len(CONSTANTS)} constants, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+sys.exit(main())
