@@ -22,11 +22,11 @@ TESTS = {
     ("README.md", "A folder of your project", "sh"): ROUTE,
     ("README.md", "Without CMake", "sh"): ROUTE,
     ("README.md", "One header", "sh"): ROUTE,
-    ("README.md", "Conan", "ini"): ROUTE,
-    ("README.md", "Conan", "sh"): ROUTE,
-    ("README.md", "tamstat", "console"): "tests/readme/tamstat.sh",
-    ("docs/reference/tamstat.md", "Installation", "sh"): "tests/readme/check.sh",   # the same as README.md's
-    ("docs/performance.md", "What came out", "text"): "tests/readme/check.sh",      # bench/report.py writes it
+    ("README.md", "Conan or vcpkg", "ini"): ROUTE,
+    ("README.md", "Conan or vcpkg", "sh"): ROUTE,
+    ("docs/reference/tamstat.md", "Installation", "sh"): "tests/readme/tamstat.sh",
+    ("docs/reference/cmake.md", "FetchContent", "cmake"): "tests/packaging/routes.sh",
+    ("docs/performance.md", "What came out", "text"): "tests/readme/check.sh",   # bench/report.py writes it
     ("docs/howto/prometheus.md", "1. Have the metrics written", "sh"): PROMETHEUS,
     ("docs/howto/prometheus.md", "2. Have them scraped, and the rules evaluated", "sh"): PROMETHEUS,
 }

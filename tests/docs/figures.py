@@ -42,7 +42,7 @@ CONSTANTS = [
      r"reserve = std::size_t\{64\} << 30;"),
     ("SparseVector. takes 64 GiB", "docs/howto/run-in-a-container.md", "include/tamalloc/sparse_vector.hpp",
      r"reserve = std::size_t\{64\} << 30;"),
-    ("a descriptor from 100 on", "README.md", "include/tamalloc/detail/page_scan.hpp", r"F_DUPFD_CLOEXEC, 100\)"),
+    ("a descriptor from 100 on", "docs/tour.md", "include/tamalloc/detail/page_scan.hpp", r"F_DUPFD_CLOEXEC, 100\)"),
     ("looks every (20 ms) at first", "docs/reference/tamstat.md", "tools/tamstat/run.cpp", r"first = std::chrono::milliseconds\(20\);"),
     ("unless you say otherwise (5 s)", "docs/reference/tamstat.md", "tools/tamstat/collect.cpp", r"usual_budget = std::chrono::seconds\(5\);"),
 ]

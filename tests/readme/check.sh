@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds and runs what README.md and the pages of docs show. Every ```cpp block is a whole program; those of README.md must compile
-# without a warning with g++-12 in C++20 and with clang-19 and libc++ in C++23, the others with g++-12, and exit 0; a ```text block
-# that follows is what it prints. Its figures, and those of docs/performance.md, must be what the newest raw data of docs/bench give.
+# Builds and runs what README.md and the pages of docs show. Every ```cpp block is a whole program; those of README.md and docs/tour.md
+# must compile without a warning with g++-12 in C++20 and with clang-19 and libc++ in C++23, the others with g++-12, and exit 0; a
+# ```text block that follows is what it prints. Its figures, and those of docs/performance.md, must be what the newest raw data of docs/bench give.
 # The ways of "Install" are route.sh's.
 # Usage: check.sh
 set -eu
@@ -39,12 +39,10 @@ for file in README.md docs/performance.md "docs/bench/${newest##*/}"; do
     }
 done
 
-# How tamstat is installed stands in two places.
-diff README-*.console docs_reference_tamstat-1.sh
-
-programs=(README-*.cpp)
-samples=(docs_*.cpp)
-echo "${#programs[@]} programs in README.md, ${#samples[@]} in docs"
+programs=(README-*.cpp docs_tour-*.cpp)
+shopt -s extglob
+samples=(docs_!(tour)-*.cpp)
+echo "${#programs[@]} programs in README.md and the tour, ${#samples[@]} in other pages"
 
 # Compiles and runs one program. Usage: try PROGRAM STANDARD COMPILER...
 try() {
@@ -78,4 +76,4 @@ if bash -euc 'try "$@"' bash rotten.cpp 20 g++-12 -O0 2>rotten.log; then   # in 
     exit 1
 fi
 grep -q "vectro.* is not a member of .*tamalloc" rotten.log
-echo "${#programs[@]} programs of README.md and ${#samples[@]} of docs work"
+echo "${#programs[@]} programs of README.md and the tour, and ${#samples[@]} of other pages, work"

@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Hazard: README.md names a package, an option, a target or a component that tamstat does not have. Types what stands there, but for the
+# Hazard: docs/reference/tamstat.md names a package, an option, a target or a component that tamstat does not have. Types what stands there, but for the
 # compilation and the installation, which tests/tool has: the targets are only looked for. Usage: tamstat.sh
 # shellcheck source=tests/packaging/common.sh
 . "$(dirname "$0")/../packaging/common.sh"
+page=docs/reference/tamstat.md
 
 tamstat() {
     local lines packages targets target
-    mapfile -t lines < <(awk '$0 == "```console" { inside = 1; next } /^```$/ { inside = 0 } inside' "$source/README.md")
-    [ ${#lines[@]} = 4 ] || fail "README.md has another number of commands: ${lines[*]}"
+    mapfile -t lines < <(awk '/^## / { here = $0 == "## Installation" } here && $0 == "```sh" { inside = 1; next } /^```$/ { inside = 0 }
+        inside' "$source/$page")
+    [ ${#lines[@]} = 4 ] || fail "$page has another number of commands: ${lines[*]}"
     read -ra packages <<< "${lines[0]#apt-get install }"
     quietly dpkg-query --status "${packages[@]}"
     copy_source copy
@@ -23,9 +25,9 @@ tamstat() {
     grep -q "^${component%% *}/bin/tamstat$" "$here/../packaging/installed_files.txt" || fail "no program in: ${lines[3]}"
 }
 mutants_tamstat() {
-    mutant 'no target tamstat_completion' README.md 's/--target tamstat tamstat_completions/--target tamstat tamstat_completion/'
-    mutant 'no program in' README.md 's/--component tamalloc_Tools/--component tamalloc_Development/'
-    mutant "package 'libcli-dev' is not installed" README.md 's/libcli11-dev/libcli-dev/'
+    mutant 'no target tamstat_completion' $page 's/--target tamstat tamstat_completions/--target tamstat tamstat_completion/'
+    mutant 'no program in' $page 's/--component tamalloc_Tools/--component tamalloc_Development/'
+    mutant "package 'libcli-dev' is not installed" $page 's/libcli11-dev/libcli-dev/'
 }
 
 run_route tamstat
