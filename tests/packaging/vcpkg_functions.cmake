@@ -11,15 +11,22 @@ macro(arguments options one many)
     endif()
 endmacro()
 
+# Both build types, unless the port wants one only. An option that the project does not have is a mistake.
 function(vcpkg_cmake_configure)
     arguments("" "SOURCE_PATH" "OPTIONS")
     execute_process(COMMAND ${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${CURRENT_BUILDTREES_DIR} -G Ninja
-        -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} ${arg_OPTIONS} COMMAND_ERROR_IS_FATAL ANY)
+        -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} ${arg_OPTIONS} ERROR_VARIABLE errors COMMAND_ERROR_IS_FATAL ANY)
+    if(errors MATCHES "not used by the project")
+        message(FATAL_ERROR "vcpkg_cmake_configure: ${errors}")
+    endif()
 endfunction()
 
 function(vcpkg_cmake_install)
     arguments("" "" "")
     execute_process(COMMAND ${CMAKE_COMMAND} --build ${CURRENT_BUILDTREES_DIR} --target install COMMAND_ERROR_IS_FATAL ANY)
+    if(NOT VCPKG_BUILD_TYPE STREQUAL "release")
+        execute_process(COMMAND ${CMAKE_COMMAND} --install ${CURRENT_BUILDTREES_DIR} --prefix ${CURRENT_PACKAGES_DIR}/debug COMMAND_ERROR_IS_FATAL ANY)
+    endif()
 endfunction()
 
 # Moves the files of CMake to share/PORT and says so in those that look for the prefix from where they lie.
