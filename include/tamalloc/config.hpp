@@ -17,6 +17,8 @@
 #include <cassert>   // assert
 #include <version>   // __cpp_lib_expected
 
+#include "tamalloc/version.hpp"   // TAMALLOC_VERSION_MAJOR, TAMALLOC_VERSION_MINOR
+
 #ifndef __linux__
 #error "tamalloc needs Linux: lazily zeroed memory comes from mmap(2) and is observed through /proc"
 #endif
@@ -40,7 +42,8 @@
 #define TAMALLOC_DETAIL_STD_EXPECTED 0
 #endif
 
-// v0, followed by _tl, _verify, _noexcept and _nosyscall where they apply.
+// v0_1, say, since before 1.0 each minor version may be different; followed by _tl, _verify, _noexcept and _nosyscall
+// where they apply.
 #if TAMALLOC_DETAIL_STD_EXPECTED
 #define TAMALLOC_DETAIL_RESULT_TAG
 #else
@@ -61,8 +64,8 @@
 #else
 #define TAMALLOC_DETAIL_SYSCALL_TAG
 #endif
-#define TAMALLOC_DETAIL_PASTE(a, b, c, d, e) a##b##c##d##e
-#define TAMALLOC_DETAIL_TAG(a, b, c, d, e) TAMALLOC_DETAIL_PASTE(a, b, c, d, e)
+#define TAMALLOC_DETAIL_PASTE(a, b, c, d, e, f) v##a##_##b##c##d##e##f
+#define TAMALLOC_DETAIL_TAG(a, b, c, d, e, f) TAMALLOC_DETAIL_PASTE(a, b, c, d, e, f)
 #define TAMALLOC_ABI                                                                                                   \
-    TAMALLOC_DETAIL_TAG(v0, TAMALLOC_DETAIL_RESULT_TAG, TAMALLOC_DETAIL_VERIFY_TAG, TAMALLOC_DETAIL_EXCEPTIONS_TAG,    \
-                        TAMALLOC_DETAIL_SYSCALL_TAG)
+    TAMALLOC_DETAIL_TAG(TAMALLOC_VERSION_MAJOR, TAMALLOC_VERSION_MINOR, TAMALLOC_DETAIL_RESULT_TAG,                    \
+                        TAMALLOC_DETAIL_VERIFY_TAG, TAMALLOC_DETAIL_EXCEPTIONS_TAG, TAMALLOC_DETAIL_SYSCALL_TAG)

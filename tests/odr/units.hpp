@@ -10,7 +10,7 @@
 
 struct Findings {
     const std::error_category* category;   // a static object of an inline function: one per copy of the library
-    std::string_view abi;                  // "v0_tl", say
+    std::string_view abi;                  // "v0_1_tl", say
     bool all_zero;
 };
 

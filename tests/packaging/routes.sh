@@ -37,7 +37,8 @@ add_subdirectory() {
     [[ $(cmake --build consumer --target test) == *"own test target"* ]] || fail "the target test was taken"
 }
 mutants_add_subdirectory() {
-    mutant 'folders <.*/tests>' CMakeLists.txt '/TAMALLOC_BUILD_TESTS/s/..PROJECT_IS_TOP_LEVEL./ON/'
+    mutant '/mutant/tests>' CMakeLists.txt '/TAMALLOC_BUILD_TESTS/s/..PROJECT_IS_TOP_LEVEL./ON/'
+    mutant '<tamalloc_warnings>' CMakeLists.txt 's/^if(TAMALLOC_BUILD_EXAMPLES OR.*/if(TRUE)/'
     mutant '<.*BUILD_TESTING' CMakeLists.txt '/^project(/ainclude(CTest)'
     mutant '<.*doctest_DIR' CMakeLists.txt '/^project(/afind_package(doctest)'
 }
