@@ -13,7 +13,7 @@ find_package() {
     cp -r /usr/include/tl private/include
     cp -r /usr/share/cmake/tl-expected private/share/cmake
     local wanted=-DWANTED_VERSION=${version%.*}
-    kits=("${all_kits[0]}")
+    kits=("${all_kits[0]}") quick_kits=()
     consume_with_cmake -DCMAKE_PREFIX_PATH="$work/moved;$work/private" "$wanted"
     quietly ninja -C consumer -t deps
     grep -q "^ *$work/private/include/tl/expected.hpp$" log || fail "another tl::expected than that of CMake"
@@ -43,16 +43,20 @@ mutants_add_subdirectory() {
     mutant '<.*doctest_DIR' CMakeLists.txt '/^project(/afind_package(doctest)'
 }
 
-# FetchContent clones from this machine, and where the library is installed does not even do that.
+# As docs/reference/cmake.md has it. FetchContent clones from this machine, and where the library is installed does not even do that.
 fetch_content() {
     copy_repository repository
-    consume_with_cmake -DCLONE_FROM="$work/repository"
+    awk '/^## / { here = $0 == "## FetchContent" } here && /^```cmake$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
+        "$source/docs/reference/cmake.md" | sed "s|URL|$work/repository|" > fetch.cmake
+    grep -q "$work/repository" fetch.cmake || fail "docs/reference/cmake.md has no block for FetchContent: $(< fetch.cmake)"
+    consume_with_cmake -DTAMALLOC_FETCHED="$work/fetch.cmake"
     [ -d consumer/_deps/tamalloc-src ] || fail "nothing was cloned"
     install_and_move
     rm -rf consumer
     read -r standard compiler flags <<< "${kits[0]}"
-    quietly configure_consumer "$standard" "$compiler" "$flags" -DCLONE_FROM="$work/missing" \
-        -DWHERE_INSTALLED="FIND_PACKAGE_ARGS;${version%.*};CONFIG" -DCMAKE_PREFIX_PATH="$work/moved"
+    grep -q "FIND_PACKAGE_ARGS ${version%.*} CONFIG" "$source/docs/reference/cmake.md" || fail "docs/reference/cmake.md: another version"
+    sed -i "s|/repository|/missing|; s|GIT_TAG main|& FIND_PACKAGE_ARGS ${version%.*} CONFIG|" fetch.cmake
+    quietly configure_consumer "$standard" "$compiler" "$flags" -DTAMALLOC_FETCHED="$work/fetch.cmake" -DCMAKE_PREFIX_PATH="$work/moved"
     [ ! -e consumer/_deps/tamalloc-src ] || fail "not taken where it is installed"
 }
 mutants_fetch_content() {
@@ -67,14 +71,14 @@ pkg_config() {
     [ "$(pkg-config --modversion tamalloc)" = "$version" ] || fail "tamalloc.pc has another version than version.hpp"
     local flags
     read -r -a flags <<< "$(pkg-config --cflags --libs tamalloc)"
-    kits=("${all_kits[@]}")
+    kits=("${all_kits[@]}") quick_kits=()
     consume_with_compiler "${flags[@]}"
 }
 mutants_pkg_config() { mutant 'another version' cmake/tamalloc.pc.in 's/@PROJECT_VERSION@/0.0.9/'; }
 
 # The route that all others end in: each compiler with each standard.
 include_folder() {
-    kits=("${all_kits[@]}")
+    kits=("${all_kits[@]}") quick_kits=()
     consume_with_compiler -I"$source/include"
 }
 # The build has a target that compiles each header alone.
