@@ -5,8 +5,8 @@ constant of the code that has another value in a page.
 
 Looks in README.md and docs for what only a measurement gives: times and rates, ratios of them, and sizes that are no whole number.
 They may stand between markers, where a script puts them from the data kept beside it, and in blocks, each of which has a test
-(blocks.py). A figure behind ≥, ≤, "at most" or "at least" is a bound. What else stands here is a constant, with the line of the code
-that has it. Usage: figures.py
+(blocks.py). A figure behind ≥, ≤, "at most" or "at least" is a bound. What else a page says is below, with the line of the code or of the
+data that has it. Usage: figures.py
 """
 import pathlib
 import re
@@ -16,7 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 GENERATED = re.compile(r"^<!-- (\w+) -->$.*?^<!-- /\1 -->$|^```.*?^```$|`[^`\n]+`|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
 MEASURED = re.compile(r"""
     (?<!≥\ )(?<!≤\ )(?<!at\ most\ )(?<!at\ least\ )(?<![\w.,])(?:\d[\d.,]*|half\ an?\b)\ ?
-        (?:(?:ns|µs|us|ms|s|(?:nano|micro|milli)?seconds?|[kKMG]i?B/s)\b | ×\ (?!\d) | times\ (?:as|slower|faster|longer|less|more|the)\b | %\ (?:slower|faster|longer)\b)
+        (?:(?:ns|µs|us|ms|s|(?:nano|micro|milli)?seconds?|[kKMG]i?B/s)\b
+         | ×\ (?!\d) | times\ (?:as|slower|faster|longer|less|more|the)\b | %\ (?:slower|faster|longer)\b)
     | (?<![\w.,])\d+\.\d+\ ?[kKMGT]i?B\b""", re.VERBOSE)
 
 # Who writes between which markers, from data in the tree.
@@ -25,8 +26,31 @@ MARKS = {"summary": "bench/report.py", "tables": "bench/report.py", "disturbance
          "charge": "docs/explanation/figures/draw.py", "fork": "docs/explanation/figures/draw.py",
          "reuse": "docs/explanation/figures/draw.py", "programs": "tests/external/programs.py"}
 
-# What a page says, the page, and what the code says: regular expressions.
-CONSTANTS = [
+# What a page says, the page, and what the code or the data say: regular expressions.
+MEASUREMENTS = "docs/explanation/figures/measured.json"
+CLAIMS = [
+    ("256 pages, spread over 256 MiB, commits 1 MiB with small pages", "docs/explanation/huge-pages.md", MEASUREMENTS,
+     r'"4 KiB pages", "x": 1048576, "reserved": 268435456, .*"resident": 1048576,'),
+    ("all 256 MiB with huge ones", "docs/explanation/huge-pages.md", MEASUREMENTS, r'"huge pages", "x": 1048576, .*"resident": 268435456,'),
+    ("nothing, up to 4 GiB of the one", "docs/explanation/requested-and-used.md", MEASUREMENTS,
+     r'"tamalloc::vector", "x": 4294967296, .*"resident": (0|4096),'),
+    ("and 1 TiB of the other", "docs/explanation/requested-and-used.md", MEASUREMENTS, r'"SparseVector", "x": 1099511627776, .*"resident": 0,'),
+    ("all of 256 MiB leaves nothing resident", "docs/explanation/requested-and-used.md", MEASUREMENTS,
+     r'"read", "x": 268435456, .*"resident": 0,'),
+    ("address space for 64 GiB", "docs/tour.md", "include/tamalloc/sparse_vector.hpp", r"reserve = std::size_t\{64\} << 30;"),
+    ("and 256 blocks beside", "docs/tour.md", "include/tamalloc/recycling_source/options.hpp", "max_blocks = 256;"),
+    ("larger than 256 KiB of which", "docs/tour.md", "include/tamalloc/detail/recycler.hpp", r"too_small_to_judge = 256 \* 1024;"),
+    ("up to 1 %: ≥ 8 from 4 MiB, ≥ 4 at 1 MiB", "docs/performance.md", "bench/report.py", r"row.bar = 8 if n >= 4 \* MIB else 4"),
+    ("10 %: ≥ 3 from 4 MiB", "docs/performance.md", "bench/report.py", r"row.bar = 3 if n >= 4 \* MIB else None"),
+    ("none: ≥ 0.5 and ≤ 5 µs", "docs/performance.md", "bench/report.py", "row.bar, row.most = 0.5, 5000"),
+    ("geometric mean ≥ 2.5", "docs/performance.md", "bench/report.py", "mean >= 2.5"),
+    ("frees \\| ≥ 0.9 \\|", "docs/performance.md", "bench/report.py", r'"P2", .* 0\.9, clock="real_time"'),
+    ("log-uniform, 5 % written \\| ≥ 2 \\|", "docs/performance.md", "bench/report.py", r'"P3", .* list\(PEERS\), 2\)'),
+    ("≥ 0.9 for 1 byte, 4 for 4, 7 for 8, 20 from 16 on", "docs/performance.md", "bench/report.py",
+     r'\{"char": 0.9, "int": 4, "double": 7\}.get\(element, 20\)'),
+    ("less than five pairs of mmap and munmap", "docs/performance.md", "bench/report.py", r'"P5", .*"mmap and munmap"\], 0\.2\)'),
+    ("peak ≤ 1.05 × final size", "docs/performance.md", "bench/report.py", "growth <= 1.05"),
+    ("≥ 4 × the time with 4 KiB pages", "docs/performance.md", "bench/report.py", r'"P7", .*\["4 KiB pages"\], 4,'),
     ("from 128 KiB on", "README.md", "include/tamalloc/page_source.hpp", r"page_threshold = 128 \* 1024;"),
     ("Below 128 KiB memory comes from", "README.md", "include/tamalloc/page_source.hpp", r"page_threshold = 128 \* 1024;"),
     ("no more than fit into (0.1 s)", "docs/performance.md", "bench/cell.hpp", r"milliseconds\(100\)"),
@@ -54,24 +78,24 @@ def flat(text):
 
 
 def figures(page):
-    """\\returns what looks measured in a page, with its line, but for what a script puts there and for constants"""
+    """\\returns what looks measured in a page, with its line, but for what a script puts there and what CLAIMS has"""
     text = page.read_text("utf-8")
     name = str(page.relative_to(ROOT))
-    constants = {found[1] for says, of, _, _ in CONSTANTS if of == name and (found := re.search(says, flat(text))) and found.lastindex}
+    known = {found[1] for says, of, _, _ in CLAIMS if of == name and (found := re.search(says, flat(text))) and found.lastindex}
     for mark in re.findall(r"^<!-- (\w+) -->$", text, re.MULTILINE):
         if mark not in MARKS or f'"{mark}"' not in (ROOT / MARKS[mark]).read_text("utf-8"):
             yield f"{name}: no script writes what stands behind <!-- {mark} -->"
     text = GENERATED.sub(lambda match: "\n" * match[0].count("\n"), text)
     for number, line in enumerate(text.splitlines(), 1):
         for found in MEASURED.finditer(line):
-            if found[0].strip() not in constants:
+            if found[0].strip() not in known:
                 yield f"{name}:{number}: '{found[0].strip()}' looks measured, and no script puts it there"
 
 
 def main():
     pages = [ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if "bench" not in page.parts)]
     faults = [fault for page in pages for fault in figures(page)]
-    for says, page, source, code in CONSTANTS:
+    for says, page, source, code in CLAIMS:
         if not re.search(says, flat((ROOT / page).read_text("utf-8"))):
             faults.append(f"{page} does not say '{says}'")
         if not re.search(code, (ROOT / source).read_text("utf-8")):
@@ -80,7 +104,7 @@ def main():
     if len(MEASURED.findall(seen)) != 8 or MEASURED.search("at least 5 s, ≥ 2 × that, ≤ 5 µs, 128 KiB, 1 %, 32 times, in 64 MiB of C++20"):
         faults.append("this test does not see what it should")
     print(*faults, sep="\n", end="\n" if faults else "")
-    print(f"{len(pages)} pages, {len(CONSTANTS)} constants, {len(faults)} faults")
+    print(f"{len(pages)} pages, {len(CLAIMS)} claims, {len(faults)} faults")
     return 1 if faults else 0
 
 
