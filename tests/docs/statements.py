@@ -14,7 +14,7 @@ import xml.etree.ElementTree
 SAID = {
     "pages": re.compile(r"\bPages\b"),                     # \commits
     "errors": re.compile(r"\b(Errors|Throws)\b"),           # \errors, \throws
-    "complexity": re.compile(r"\b(constant time|linear|proportional|costs?|microseconds|\d+ ms per)\b", re.IGNORECASE),
+    "complexity": re.compile(r"\b(constant time|linear|proportional|costs?)\b", re.IGNORECASE),
     "threads": re.compile(r"\b(any thread|threads:|thread-safe|one thread|several threads|no other thread)", re.IGNORECASE),
 }
 
