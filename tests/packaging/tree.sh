@@ -17,12 +17,11 @@ installed_files() {
     diff <(sed '/^#/d; /^tamalloc_Tools/d; s/-VERSION/-'"$version/" "$here/installed_files.txt") <(cd stage && find . -type f -printf '%P\n' | LC_ALL=C sort) ||
         fail "installed files differ (<: expected, >: found)"
     quietly cmake --install build --prefix "$work/default"
-    if PKG_CONFIG_PATH=build pkg-config --exists tamalloc; then fail "pkg-config finds a file whose paths are those of an installation"; fi
+    if PKG_CONFIG_LIBDIR=build pkg-config --exists tamalloc; then fail "pkg-config finds a file whose paths are those of an installation"; fi
     diff -r stage/tamalloc_Development default || fail "without a component another thing is installed than the library"
 }
 mutants_installed_files() {
     mutant '^< tamalloc_Development/share/licenses/tamalloc/LICENSE' CMakeLists.txt 's/(FILES LICENSE LICENSES/(FILES LICENSES/'
-    # shellcheck disable=SC2016   # for CMake
     mutant 'pkg-config finds a file' CMakeLists.txt 's|CMakeFiles/tamalloc.pc|tamalloc.pc|'
     mutant '^> tamalloc_Kernel/.*/check.sh' CMakeLists.txt '/PATTERN "Makefile"/s/$/ PATTERN "check.sh"/'
 }
