@@ -85,9 +85,10 @@ static void say(const char *format, ...)
 }
 
 __attribute__((noreturn))
-static void power_off(void)
+static void leave_guest(void)
 {
-	reboot(RB_POWER_OFF);
+	/* QEMU ends then; to switch the machine off takes ACPI, without which the kernel is built a sixth sooner. */
+	reboot(RB_AUTOBOOT);
 	for (;;)
 		pause();
 }
@@ -97,7 +98,7 @@ __attribute__((noreturn))
 static void give_up(const char *what)
 {
 	say("# harness: %s: %s", what, strerror(errno));
-	power_off();
+	leave_guest();
 }
 
 static int open_port(const char *name)
@@ -492,7 +493,7 @@ static void plant(const char *fault)
 static void plant_in_guest(const char *command)
 {
 	if (!strcmp(command, "plant:truncate"))
-		power_off();
+		leave_guest();
 	while (!strcmp(command, "plant:stuck"))
 		pause();
 }
@@ -557,7 +558,7 @@ static void run_test(struct test *t)
 	if (!kill_all()) {
 		fail(TIMEOUT, t->name, "cannot be killed");
 		say("# verdict: timeout");
-		power_off();
+		leave_guest();
 	}
 	take_output(t, fds[0]);
 	if (t->len)
@@ -738,5 +739,5 @@ int main(void)
 		run_shell();
 	else
 		run_tests();
-	power_off();
+	leave_guest();
 }
