@@ -24,15 +24,16 @@
 
 #ifdef EXTERNAL_MUTANT   // one that breaks its contract, which the suite has to notice
 #include "mutant_sources.hpp"
-#define EXTERNAL_SOURCE external::EXTERNAL_MUTANT
-#else
-#define EXTERNAL_SOURCE external::CountedSource
 #endif
 
 namespace external {
 
 class PagesResource final : public tamalloc::ZeroedResource {
-    using Source = EXTERNAL_SOURCE;
+#ifdef EXTERNAL_MUTANT
+    using Source = EXTERNAL_MUTANT;
+#else
+    using Source = CountedSource;
+#endif
 
     void* do_allocate(std::size_t n, std::size_t align) override {
         if (n > static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max())) throw std::bad_alloc();

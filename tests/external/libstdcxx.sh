@@ -47,7 +47,7 @@ if [[ ${1:-} == --long ]]; then
     of_allocator=(23_containers/{vector,deque,list,map,unordered_map})
 fi
 
-object pmr "$here/hook_pmr.cpp" -std=c++20 "'-DEXTERNAL_RESOURCE=tamalloc::MemoryResource<external::CountedSource>'"
+object pmr "$here/hook_pmr.cpp" -std=c++20 "'-DEXTERNAL_RESOURCE=Counting<tamalloc::MemoryResource<>>'"
 object pmr_pages "$here/hook_pmr.cpp" -std=c++20 -DEXTERNAL_RESOURCE=external::PagesResource
 tests 'pmr pmr_pages' as_it_is "${pmr[@]}"
 
