@@ -20,8 +20,9 @@ zeroing pages pages                                            # sizes around 1 
 for heap in resource pages; do
     zeroing "$heap-large" "$heap" -DMI_SMALL_SIZE_MAX=1048576   # around 1 MiB: a resource has no pages for small ones
     stress "$heap" "$heap"
-    run "stress/$heap" "stress/$heap" 4 10 4   # threads, load, rounds
 done
+run stress/resource stress/resource 4 10 4   # threads, load, rounds
+run stress/pages stress/pages 4 5 2          # where each block is a system call and another when it is freed
 for name in pages resource-large pages-large; do run "zeroing/$name" "zeroing/$name"; done
 
 heap dirty external::PagesResource -DEXTERNAL_MUTANT=Dirty
