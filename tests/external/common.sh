@@ -90,16 +90,11 @@ build() {
     [[ -e run_programs ]] || fail "what runs the programs was not built: $work/build.log"
 }
 
-# What run_programs reads.
-stream() {   # < RUNS
-    local name program arguments before='' size
+# What run_programs reads. Usage: job_list FOLDER < RUNS: where the folder bin is when they are run
+job_list() {
+    local name program arguments
     while read -r name program arguments; do
-        if [[ ! -e bin/$program ]]; then continue; fi
-        size=0
-        [[ $program == "$before" ]] || size=$(stat -c %s "bin/$program")
-        echo "$size $limit $name $arguments"
-        ((size == 0)) || cat "bin/$program"
-        before=$program
+        if [[ -e bin/$program ]]; then echo "$limit $name $1/bin/$program $arguments"; fi
     done
 }
 
@@ -115,7 +110,7 @@ verdicts() {   # LOG
 # Runs a list of runs. Usage: run_list LIST, into LIST.log and LIST.verdicts
 run_list() {
     local name program
-    stream <"$1" | ./run_programs >"$1.log" 2>&1 || true
+    job_list . <"$1" | ./run_programs >"$1.log" 2>&1 || true
     while read -r name program _; do
         [[ -e bin/$program ]] || echo "FAILED $name: was not built"
     done <"$1" >>"$1.log"

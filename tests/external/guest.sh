@@ -5,28 +5,27 @@
 # VERSION is that of kernel/qemu/tamk; the SUITEs, or all, are the runners' names.
 # shellcheck source=tests/external/common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source=tests/external/guest_files.sh
+. "$here/guest_files.sh"
 version=${1:?Usage: guest.sh VERSION [SUITE]...}
 shift
-limit=240   # the processor is emulated
+limit=600   # the processor is emulated
 cd "$externals"
 rm -rf guest
-mkdir guest
+mkdir -p guest/files
 (($# > 0)) || set -- libstdcxx mimalloc boost_container
-# What a dynamic program needs; a guest has nothing.
-for file in /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/{libc.so.6,libm.so.6,libgcc_s.so.1,libstdc++.so.6}; do
-    [[ -e $file ]] || file=/usr$file
-    echo "$(stat -Lc %s "$file") file $file"
-    cat "$file"
-done >guest/stream
 for suite in "$@"; do
     [[ -s $suite/runs.verdicts ]] || fail "$suite was not run here"
-    (cd "$suite" && stream <runs) >>guest/stream
+    (cd "$suite" && job_list "/$suite" <runs) >>guest/jobs
     cat "$suite/runs.verdicts" >>guest/host
 done
+mapfile -t programs < <(awk '{ print substr($3, 2) }' guest/jobs | sort -u)
+cp -l --parents "${programs[@]}" guest/files
+add_libraries guest/files "${programs[@]}"
 
 status=0
-TAMALLOC_BACKEND=syscall "$root/kernel/qemu/tamk" run "$version" --memory 3G -- "$externals/libstdcxx/run_programs" \
-    <guest/stream >guest/log || status=$?
+TAMALLOC_BACKEND=syscall "$root/kernel/qemu/tamk" run "$version" --memory 3G --timeout 1800 --files guest/files -- \
+    "$externals/libstdcxx/run_programs" <guest/jobs >guest/log || status=$?
 if ((status == 77)); then exit 77; fi   # tamk has said why
 if ((status > 1)); then
     tail -n 100 guest/log

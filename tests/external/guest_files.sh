@@ -2,16 +2,18 @@
 # Sourced: what programs that are not static need in the guest of kernel/qemu/tamk, in a folder for its option --files.
 # shellcheck shell=bash
 
-# Usage: add_programs FOLDER PROGRAM...: to its /bin, with the libraries that they were linked with
-add_programs() {
-    local folder=$1 program library
-    shift
-    for program in "$@"; do
-        install -D "$program" "$folder/bin/${program##*/}"
-        { ldd "$program" 2>/dev/null || true; } | { grep -oE '/[^ ]+' || true; } | while IFS= read -r library; do
-            install -D "$library" "$folder$library"
-        done
+# Usage: add_libraries FOLDER PROGRAM...: those that these were linked with
+add_libraries() {
+    local library
+    { ldd "${@:2}" 2>/dev/null || true; } | { grep -oE '/[^ ]+ \(' || true; } | sort -u | while read -r library _; do
+        install -D "$library" "$1$library"
     done
+}
+
+# Usage: add_programs FOLDER PROGRAM...: to its /bin, with their libraries
+add_programs() {
+    install -D -t "$1/bin" "${@:2}"
+    add_libraries "$@"
 }
 
 # Usage: add_shell FOLDER: busybox, which does what sh and others do
