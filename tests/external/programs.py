@@ -60,14 +60,14 @@ def build_all(names):
 def run(name, kind):
     """\\returns what it prints, and what it took"""
     start = time.monotonic()
-    with subprocess.Popen([WORK / name, kind], text=True, stdout=subprocess.PIPE) as process:
-        printed = process.stdout.read()
+    with subprocess.Popen([WORK / name, kind], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        printed, peak = process.stdout.read(), process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        sys.exit(f"{name} {kind}: exit status {process.returncode}")
+        sys.exit(f"{name} {kind}: exit status {process.returncode}: {peak}")
     return printed, {"program": name, "allocator": kind, "seconds": time.monotonic() - start,
-                     "cpu": usage.ru_utime + usage.ru_stime, "resident": usage.ru_maxrss << 10, "faults": usage.ru_minflt}
+                     "cpu": usage.ru_utime + usage.ru_stime, "resident": int(peak), "faults": usage.ru_minflt}
 
 
 def compare(names, repetitions):

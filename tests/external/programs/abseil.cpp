@@ -2,6 +2,7 @@
 // Abseil: a flat hash map counts the steps of a random walk, and a B-tree puts them in order.
 #include <cstdint>   // std::uint64_t
 #include <memory>    // std::allocator
+#include <random>    // std::mt19937_64
 #include <utility>   // std::pair
 
 #include <absl/container/btree_map.h>
@@ -20,12 +21,12 @@ using Ordered = absl::btree_map<Key, Key, std::less<>, Allocator<std::pair<const
 
 template<template<class> class Allocator> std::uint64_t walk() {
     Counts<Allocator> counts;
-    work::Random random(1);
+    std::mt19937_64 random(1);
     Key place = 1 << 20;
     for (int step = 0; step < 3'000'000; ++step) {
         ++counts[place];
-        place += random.below(2) == 0 ? random.below(1000) : -random.below(1000);
-        if (step % 5 == 0) counts.erase(place - random.below(1000));
+        place += random() % 2 == 0 ? random() % 1000 : -(random() % 1000);
+        if (step % 5 == 0) counts.erase(place - random() % 1000);
     }
     Ordered<Allocator> ordered(counts.begin(), counts.end());
     work::Checksum sum;

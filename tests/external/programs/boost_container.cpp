@@ -3,6 +3,7 @@
 // copyable without asking the allocator, so ours must elide nothing: the case for PageAllocator.
 #include <cstdint>   // std::uint64_t
 #include <memory>    // std::allocator
+#include <random>    // std::mt19937_64
 #include <utility>   // std::pair
 
 #include <boost/container/deque.hpp>
@@ -22,9 +23,9 @@ template<template<class> class Allocator> std::uint64_t index() {
     using Entry = std::pair<std::uint64_t, Places>;
     bc::flat_map<std::uint64_t, Places, std::less<>, Allocator<Entry>> places;
     bc::deque<std::uint64_t, Allocator<std::uint64_t>> text;
-    work::Random random(4);
+    std::mt19937_64 random(4);
     for (std::uint64_t i = 0; i < 1'500'000; ++i) {
-        text.push_back(random.below(50) * random.below(200));
+        text.push_back((random() % 50) * (random() % 200));
         places[text.back()].push_back(i);
     }
     bc::vector<std::uint64_t, Allocator<std::uint64_t>> seen(10'000);

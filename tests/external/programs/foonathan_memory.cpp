@@ -3,6 +3,7 @@
 #include <cstddef>   // std::byte, std::size_t
 #include <cstdint>   // std::uint64_t
 #include <list>      // std::list
+#include <random>    // std::mt19937_64
 #include <utility>   // std::move
 
 #include <foonathan/memory/container.hpp>
@@ -37,11 +38,11 @@ template<class RawAllocator> std::uint64_t lists() {
     using Pool = fm::memory_pool<fm::node_pool, RawAllocator>;
     Pool pool(fm::list_node_size<Number>::value, std::size_t{1} << 20);
     fm::memory_stack<RawAllocator> stack(std::size_t{1} << 20);
-    work::Random random(5);
+    std::mt19937_64 random(5);
     work::Checksum sum;
     for (int round = 0; round < 20; ++round) {
         std::list<Number, fm::std_allocator<Number, Pool>> list(pool);
-        for (int i = 0; i < 100'000; ++i) list.push_back(random.below(1'000'000));
+        for (int i = 0; i < 100'000; ++i) list.push_back(random() % 1'000'000);
         list.remove_if([](Number n) { return n % 3 == 0; });
         list.sort();
         const auto top = stack.top();

@@ -3,6 +3,7 @@
 #include <cstddef>   // std::size_t
 #include <cstdint>   // std::uint32_t, std::uint64_t
 #include <memory>    // std::allocator
+#include <random>    // std::mt19937_64
 #include <utility>   // std::move
 #include <vector>    // std::vector
 
@@ -23,9 +24,9 @@ template<class T, template<class> class Allocator> using Vector = std::vector<T,
 
 template<template<class> class Allocator> std::uint64_t histogram() {
     Vector<std::uint32_t, Allocator> counts(std::size_t{1} << 26);   // 256 MiB
-    work::Random random(3);
+    std::mt19937_64 random(3);
     const auto numbers =
-        ranges::views::generate_n([&] { return (random.below(16) << 22) + random.below(1000) * random.below(100); },
+        ranges::views::generate_n([&] { return ((random() % 16) << 22) + (random() % 1000) * (random() % 100); },
                                   1'000'000) |
         ranges::to<Vector<std::uint64_t, Allocator>>();
     for (const auto n : numbers) ++counts[n];

@@ -4,8 +4,10 @@
 // gives. Usage of each: PROGRAM std|tamalloc
 #pragma once
 #include <cstdint>       // std::uint64_t
-#include <cstdio>        // std::printf
+#include <cstdio>        // std::fprintf, std::printf
 #include <string_view>   // std::string_view
+
+#include "tamalloc/stats.hpp"   // process_stats
 
 namespace work {
 
@@ -19,23 +21,8 @@ private:
     std::uint64_t sum_ = 0xcbf29ce484222325;
 };
 
-/// The same numbers on every machine, unlike std::uniform_int_distribution's (splitmix64).
-class Random {
-public:
-    explicit Random(std::uint64_t start) noexcept : state_(start) {}
-    /// \returns a number below `limit`
-    [[nodiscard]] std::uint64_t below(std::uint64_t limit) noexcept {
-        auto x = state_ += 0x9e3779b97f4a7c15;
-        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-        x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-        return (x ^ (x >> 31)) % limit;
-    }
-
-private:
-    std::uint64_t state_;
-};
-
-/// What main does.
+/// What main does. The largest committed, in bytes, goes to standard error: what wait4(2) says of it is no less than what the
+/// parent had.
 template<class Standard, class Ours> int compare(int argc, char** argv, Standard standard, Ours ours) {
     const std::string_view which = argc == 2 ? argv[1] : "";
     if (which != "std" && which != "tamalloc") {
@@ -43,6 +30,7 @@ template<class Standard, class Ours> int compare(int argc, char** argv, Standard
         return 2;
     }
     std::printf("checksum %016llx\n", static_cast<unsigned long long>(which == "std" ? standard() : ours()));
+    std::fprintf(stderr, "%llu\n", static_cast<unsigned long long>(tamalloc::process_stats().value().peak));
     return 0;
 }
 
