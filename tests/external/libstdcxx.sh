@@ -42,9 +42,12 @@ as_it_is() { options=$*; }
 pmr=(20_util/{polymorphic_allocator,memory_resource,monotonic_buffer_resource,synchronized_pool_resource,unsynchronized_pool_resource})
 of_new=(23_containers/vector)
 of_allocator=()
+minima=(pmr=26 pmr_pages=26 new/23_containers/vector=111 conformance=1)
 if [[ ${1:-} == --long ]]; then
     of_new=(23_containers/{vector,deque,list,map,unordered_map} 21_strings/basic_string)
     of_allocator=(23_containers/{vector,deque,list,map,unordered_map})
+    minima+=(new/23_containers/{deque=52,list=62,map=51,unordered_map=50} new/21_strings/basic_string=228
+        allocator/23_containers/{vector=112,deque=52,list=62,map=51,unordered_map=50})
 fi
 
 object pmr "$here/hook_pmr.cpp" -std=c++20 "'-DEXTERNAL_RESOURCE=Counting<tamalloc::MemoryResource<>>'"
@@ -91,4 +94,4 @@ object no_init "$here/conformance.cpp" -std=c++20 -DEXTERNAL_NO_INIT
 program mutants/no_init no_init.o "$suite"
 mutant no_init mutants/no_init
 
-finish pmr=26 pmr_pages=26 new/23_containers/vector=28 conformance=1
+finish "${minima[@]}"
