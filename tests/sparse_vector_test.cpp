@@ -150,7 +150,7 @@ TEST_CASE("appending up to 1 GiB never needs more than 1.05 of it") {
 
 TEST_CASE("appending makes a sixteenth more resident ahead, and no more than 64 KiB") {
     if (!support::asserts_residency) return support::skip("residency is not asserted here");
-    constexpr std::size_t per_page = 512;
+    const std::size_t per_page = page / sizeof(std::uint64_t);
     const auto appended = [&](std::size_t pages) {
         Vector<std::uint64_t> v;
         for (std::uint64_t i = 0; i != pages * page / sizeof(std::uint64_t); ++i) v.push_back(i + 1);

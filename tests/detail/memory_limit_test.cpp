@@ -11,6 +11,7 @@
 #include <limits>
 #include <string>
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -127,9 +128,14 @@ TEST_CASE("where the machine does not tell what it has little is kept and errno 
               constexpr std::size_t mib = 1 << 20;
               const auto budget = tamalloc::detail::memory_budget();
               if (budget == 0 || budget > 64 * mib) return 2;
-              if (tamalloc::detail::most_mappable(true) != std::size_t{1} << 47)
+              if (tamalloc::detail::most_mappable(true) != tamalloc::detail::address_space)
                   return 3;   // no reason to ask for less
               if (tamalloc::detail::address_space_limit(mib, true) != mib) return 4;
               return errno == 42 ? 0 : 5;
           }) == 0);
+}
+
+TEST_CASE("what is larger than all that can be mapped is refused by the kernel, too") {
+    const auto n = tamalloc::detail::most_mappable(false) + support::page;
+    CHECK(::mmap(nullptr, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED);
 }

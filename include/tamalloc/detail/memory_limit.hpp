@@ -6,6 +6,7 @@
 //     std::size_t memory_limit(const char* proc, const char* cgroups) noexcept;
 //     std::size_t memory_budget() noexcept;
 //     std::size_t address_space_limit(std::size_t budget, bool charged) noexcept;
+//     const std::size_t address_space;
 //     std::size_t most_mappable(bool charged) noexcept;
 //   }
 #pragma once
@@ -138,10 +139,16 @@ struct MachineMemory {
     return most;
 }
 
+// What mmap(2) gives without being asked for more, in bytes; also where the processor has 5 levels of page tables, or 52 bits.
+#ifdef __aarch64__
+inline constexpr std::size_t address_space = std::size_t{1} << 48;
+#else
+inline constexpr std::size_t address_space = std::size_t{1} << 47;
+#endif
+
 /// \returns bytes: what is larger is refused, whatever is given back
 [[nodiscard]] inline std::size_t most_mappable(bool charged) noexcept {
-    // mmap(2) gives no more without being asked: x86-64, 5-level paging too
-    std::size_t most = std::size_t{1} << 47;
+    std::size_t most = address_space;
     for (const auto resource : {RLIMIT_AS, RLIMIT_DATA}) most = std::min(most, soft_limit(resource));
     if (charged)   // proc(5), overcommit_memory: 0 refuses what is more than both
         if (const auto machine = machine_memory()) most = std::min(most, machine->ram + machine->swap);
