@@ -42,6 +42,7 @@ test in known && index($0, known[test]) { said = 1 }
     wanted = substr($0, RSTART + 3, 2)
     if (wanted != "98" && wanted + 0 > standard + 0) standard = wanted
 }
+group == "new" && /^void *\* *operator new|^#include <replacement_memory_operators/ { reason("it has an operator new of its own: " $0) }
 /dg-options/ { options = string($0) }
 /dg-additional-options/ && !/simulator/ && !/target +[a-z*-]*(aix|darwin|mingw|vxworks|hpux)/ { options = options " " string($0) }
 END { if (test != "") verdict() }
