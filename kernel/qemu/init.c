@@ -39,7 +39,7 @@
 
 #define SWAP_DIR	"/mnt/swapfs"	/* where the tests put their swap files; /dev/zram0 is theirs, too */
 #define KILL_SECONDS	10		/* for a test to die once it was killed */
-#define PORT_SECONDS	10		/* for the ports to appear once their driver was loaded */
+#define PORT_SECONDS	10		/* for a port to appear once its driver is there */
 #define MAX_SPLATS	64
 #define KSFT_SKIP	4		/* tools/testing/selftests/kselftest.h */
 
@@ -101,7 +101,7 @@ static void give_up(const char *what)
 	leave_guest();
 }
 
-static int open_port(const char *name)
+static int find_port(const char *name)
 {
 	char path[300], found[64];
 	struct dirent *entry;
@@ -128,6 +128,18 @@ static int open_port(const char *name)
 		closedir(dir);
 	errno = ENODEV;
 	return -1;
+}
+
+/* They come one by one, and the slower the larger a page is. */
+static int open_port(const char *name)
+{
+	int port = find_port(name);
+
+	for (int i = 0; port < 0 && i < 100 * PORT_SECONDS; i++) {
+		usleep(10000);
+		port = find_port(name);
+	}
+	return port;
 }
 
 /* ---- small files ---------------------------------------------------------- */
@@ -253,7 +265,7 @@ static void must_mount(const char *what, const char *where, const char *type)
 }
 
 /* Drivers of a kernel that has them as modules; true: there were some. */
-static bool load_modules(void)
+static void load_modules(void)
 {
 	struct dirent **entries;
 	int n = scandir("/tam/modules", &entries, NULL, alphasort);
@@ -270,25 +282,18 @@ static bool load_modules(void)
 			give_up(path);
 		close(fd);
 	}
-	return n > 0;
 }
 
 static void set_up(void)
 {
-	bool loaded;
-
 	umask(022);
 	must_mount("dev", "/dev", "devtmpfs");
 	must_mount("proc", "/proc", "proc");
 	must_mount("sys", "/sys", "sysfs");
 	kmsg_out = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	kmsg_in = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	loaded = load_modules();
+	load_modules();
 	report = open_port("report");
-	for (int i = 0; loaded && report < 0 && i < 100 * PORT_SECONDS; i++) {
-		usleep(10000);
-		report = open_port("report");
-	}
 	if (report < 0 || kmsg_out < 0 || kmsg_in < 0)
 		give_up("ports");
 	must_mount("debug", "/sys/kernel/debug", "debugfs");
