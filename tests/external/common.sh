@@ -84,7 +84,11 @@ remove() {   # TARGET
 
 build() {
     local target
-    ninja -k 0 -j 2 >build.log 2>&1 || true
+    # Where it cannot even begin, nothing is built, and what is there is from before.
+    ninja -k 0 -j 2 >build.log 2>&1 || grep -q '^FAILED: ' build.log || {
+        tail -n 5 build.log
+        fail "ninja: $work/build.log"
+    }
     sed -n 's/^FAILED: *//p' build.log | while read -r target; do remove "${target% }"; done
     awk '/^FAILED: / { n = 3; print } /: error: |undefined reference|multiple definition/ && n-- > 0' build.log
     [[ -e run_programs ]] || fail "what runs the programs was not built: $work/build.log"
@@ -119,13 +123,18 @@ run_list() {
 
 # What is not as it should be, one a line. Usage: complaints GROUP=MINIMUM...
 complaints() {
-    local minimum
+    local minimum list name
     for minimum in "$@"; do
         (($(count "^passed ${minimum%=*}[/:]") >= ${minimum#*=})) || echo "${minimum%=*}: not the ${minimum#*=} that have to pass"
         (($(blocks "${minimum%=*}") > 0)) || echo "${minimum%=*}: no block of ours was used"
     done
+    for list in runs mutants; do   # what runs the programs may have been ended itself
+        while read -r name _; do
+            grep -qE "^(passed|FAILED) $name(:|$)" "$list.verdicts" || echo "$name: no verdict"
+        done <"$list"
+    done
     grep '^FAILED ' runs.verdicts || true
-    sed -nE 's/^passed ([^:]*)/not noticed: \1/p; /: was not built$/p' mutants.verdicts
+    sed -nE 's/^passed ([^:]*)/not noticed: \1/p; /: (was not built|no end after .*|exit status 127)$/p' mutants.verdicts
 }
 # How many blocks of ours the programs of a group had.
 blocks() {
