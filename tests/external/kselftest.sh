@@ -120,10 +120,10 @@ compare() {   # REFERENCE FOUND
             passed=$((passed + 1))
         fi
     done < <(in_lines "$2")
-    missing=$(($(list | wc -l) - passed - failed - skipped))
-    if ((missing != 0)); then
-        failed=$((failed + missing))
-        echo "failed: $missing programs are not there"
+    missing=$(comm -3 <(list | cut -d ' ' -f 2- | sort) <(in_lines "$2" | cut -f 1 | sort))   # and what is there twice
+    if [[ $missing ]]; then
+        failed=$((failed + $(wc -l <<<"$missing")))
+        printf 'failed: not there, or there and not in the list, or twice:\n%s\n' "$missing"
     fi
     echo "results inside: $(grep -c '^  ok' "$2") ok, $(grep -c '^  not ok' "$2") not ok"
     echo "$passed passed, $failed failed, $skipped skipped"
