@@ -45,6 +45,8 @@ stress_ng=$(command -v stress-ng) || {
 echo "== here, $seconds s"
 (cd "$work" && timeout "$((seconds + 60))" "$here/stress_loop.sh" "$seconds" "$stress_ng" "$build/tools/tamstat/tamstat" \
     "$build/guest/statistics" >here.out 2>here.err)
+status=$?
+((status != 124)) || verdict "$status" "here: no end after $((seconds + 60)) s"   # of tamstat, or what it asks
 judge here procfs /proc
 
 echo "== Linux $version with the patches, $((seconds / 2)) s"
