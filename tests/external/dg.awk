@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# What DejaGnu's directives say of tests of libstdc++, a line for each: "TEST run STANDARD OPTION..." or "TEST skip REASON".
+# What DejaGnu's directives say of tests of libstdc++, a line for each: "TEST run STANDARD OPTION...", "TEST skip REASON"
+# or "TEST stale TEXT".
 # libstdc++ 12 runs a test in C++17 unless it says otherwise; what asks for a later standard is run in that one.
-# -v group=GROUP -v skips=FILE, with lines GROUP TEST TEXT: a TEST that says TEXT is skipped; one that does not say it is an error.
+# -v group=GROUP -v skips=FILE, with lines GROUP TEST TEXT: a TEST that says TEXT is skipped; one that does not say it is stale.
 BEGIN {
     while ((getline line < skips) > 0) {
         split(line, words, " ")
@@ -10,8 +11,7 @@ BEGIN {
 }
 function verdict(    given) {
     if (test in known) {
-        if (!said) print "it does not say what " skips " says: " test > "/dev/stderr"
-        print test, "skip it says:", known[test]
+        print test, said ? "skip it says:" : "stale", known[test]
         return
     }
     if (options ~ /\.so/) reason("dg-options: it wants a shared library")
