@@ -14,6 +14,7 @@ import re
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -34,6 +35,7 @@ INCLUDES = {"eigen": ["-I/usr/include/eigen3"],
             "foonathan_memory": ["-I/usr/include/foonathan_memory", "-I/usr/include/x86_64-linux-gnu/foonathan_memory"]}
 KINDS = ("std", "tamalloc")
 REPETITIONS = 7
+LIMIT = 120   # seconds for one run
 
 
 def build(name):
@@ -61,7 +63,10 @@ def run(name, kind):
     """\\returns what it prints, and what it took"""
     start = time.monotonic()
     with subprocess.Popen([WORK / name, kind], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        limit = threading.Timer(LIMIT, process.kill)
+        limit.start()
         printed, peak = process.stdout.read(), process.stderr.read()
+        limit.cancel()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
