@@ -106,7 +106,7 @@ job_list() {
 verdicts() {   # LOG
     awk '
         /^test: / { check = $0; sub(/^test: /, "", check); sub(/\.\.\. .*/, "", check); checks[++n] = check; good[n] = /ok\.$/ }
-        /^passed / { for (i = 1; i <= n; ++i) print "passed " $2 ":" checks[i]; if (!n) print; n = 0 }
+        /^passed / { for (i = 1; i <= n; ++i) print (good[i] ? "passed " : "FAILED ") $2 ":" checks[i]; if (!n) print; n = 0 }
         /^FAILED / { for (i = 1; i <= n; ++i) print (good[i] ? "passed " : "FAILED ") $2 checks[i]; print; n = 0 }
     ' "$1" | sort
 }
