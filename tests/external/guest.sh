@@ -24,7 +24,7 @@ cp -l --parents "${programs[@]}" guest/files
 add_libraries guest/files "${programs[@]}"
 
 status=0
-TAMALLOC_BACKEND=syscall "$root/kernel/qemu/tamk" run "$version" --memory 3G --timeout 1800 --files guest/files -- \
+TAMALLOC_BACKEND=syscall "$root/kernel/qemu/tamk" run "$version" --memory 3G --timeout 7200 --files guest/files -- \
     "$externals/libstdcxx/run_programs" <guest/jobs >guest/log || status=$?
 if ((status == 77)); then exit 77; fi   # tamk has said why
 if ((status > 1)); then

@@ -50,7 +50,7 @@ if [[ ${1:-} == --long ]]; then
     of_new=(23_containers/{vector,deque,list,map,unordered_map} 21_strings/basic_string)
     of_allocator=(23_containers/{vector,deque,list,map,unordered_map})
     minima+=(new/23_containers/{deque=52,list=62,map=49,unordered_map=49} new/21_strings/basic_string=227
-        allocator/23_containers/{vector=112,deque=52,list=62,map=51,unordered_map=50})
+        allocator/23_containers/{vector=111,deque=52,list=62,map=51,unordered_map=49})
 fi
 
 object pmr "$here/hook_pmr.cpp" -std=c++20 "'-DEXTERNAL_RESOURCE=Counting<tamalloc::MemoryResource<>>'"
@@ -67,7 +67,7 @@ tests new precompiled_std "${of_new[@]}"
 substitute_headers() {
     local header
     mkdir -p include/bits
-    for header in stl_vector stl_deque stl_list stl_map unordered_map; do
+    for header in stl_vector stl_deque stl_list stl_map stl_multimap unordered_map; do
         # A guide of deduction asks for the size_type of any map, before there can be an allocator.
         sed -E '0,/^#define _/s//#include "default_allocator.hpp"\n&/; s/= (std::)?allocator</= external::Allocator</
             s/(typename )?unordered_(multi)?map<int, int>::size_type/size_t/' \
