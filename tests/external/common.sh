@@ -123,15 +123,14 @@ run_list() {
 
 # What is not as it should be, one a line. Usage: complaints GROUP=MINIMUM...
 complaints() {
-    local minimum list name
+    local minimum list
     for minimum in "$@"; do
         (($(count "^passed ${minimum%=*}[/:]") >= ${minimum#*=})) || echo "${minimum%=*}: not the ${minimum#*=} that have to pass"
         (($(blocks "${minimum%=*}") > 0)) || echo "${minimum%=*}: no block of ours was used"
     done
     for list in runs mutants; do   # what runs the programs may have been ended itself
-        while read -r name _; do
-            grep -qE "^(passed|FAILED) $name(:|$)" "$list.verdicts" || echo "$name: no verdict"
-        done <"$list"
+        comm -23 <(cut -d ' ' -f 1 "$list" | sort -u) <(sed -nE 's/^(passed|FAILED) ([^:]*).*/\2/p' "$list.verdicts" | sort -u) |
+            sed 's/$/: no verdict/'
     done
     grep '^FAILED ' runs.verdicts || true
     sed -nE 's/^passed ([^:]*)/not noticed: \1/p; /: (was not built|no end after .*|exit status 127)$/p' mutants.verdicts
