@@ -30,6 +30,7 @@ MARKS = {"summary": "bench/report.py", "tables": "bench/report.py", "disturbance
 
 # What a page says, the page, and what the code or the data say: regular expressions.
 MEASUREMENTS = "docs/explanation/figures/measured.json"
+SUITES, LIBSTDCXX = "docs/external.md", "tests/external/libstdcxx.sh"
 CLAIMS = [
     ("256 pages, spread over 256 MiB, commits 1 MiB with small pages", "docs/explanation/huge-pages.md", MEASUREMENTS,
      r'"4 KiB pages", "x": 1048576, "reserved": 268435456, .*"resident": 1048576,'),
@@ -71,6 +72,19 @@ CLAIMS = [
     ("a descriptor from 100 on", "docs/tour.md", "include/tamalloc/detail/page_scan.hpp", r"F_DUPFD_CLOEXEC, 100\)"),
     ("looks every (20 ms) at first", "docs/reference/tamstat.md", "tools/tamstat/run.cpp", r"first = std::chrono::milliseconds\(20\);"),
     ("unless you say otherwise (5 s)", "docs/reference/tamstat.md", "tools/tamstat/collect.cpp", r"usual_budget = std::chrono::seconds\(5\);"),
+    (r"MemoryResource<>. \| 26 of 26 \| 26 \|", SUITES, LIBSTDCXX, r"pmr=26 "),
+    (r"pages \| 26 of 26 \| 26 \|", SUITES, LIBSTDCXX, r"pmr_pages=26 "),
+    (r"operator new \| 111 of 111 \| 111 \|", SUITES, LIBSTDCXX, r"new/23_containers/vector=111 "),
+    (r"test allocators over ours \| 1 of 1 \| 1 \|", SUITES, LIBSTDCXX, r"conformance=1\)"),
+    (r"zeroing \| 51 of 51 \| 51 \|", SUITES, "tests/external/mimalloc.sh", r"zeroing/pages=17 zeroing/resource-large=17 zeroing/pages-large=17"),
+    (r"stress \| 2 of 2 \| 2 \|", SUITES, "tests/external/mimalloc.sh", r"stress=2$"),
+    (r"Boost.Container \| 18 of 18 \| 18 \|", SUITES, "tests/external/boost_container.sh", r"finish boost=18 "),
+    (r"`deque` \| 52 of 52 \| 52 of 52 \|", SUITES, LIBSTDCXX, r"new/.*[{,]deque=52[,}](?s:.*)allocator/.*[{,]deque=52[,}]"),
+    (r"`list` \| 62 of 62 \| 62 of 62 \|", SUITES, LIBSTDCXX, r"new/.*[{,]list=62[,}](?s:.*)allocator/.*[{,]list=62[,}]"),
+    (r"`map` \| 49 of 49 \| 51 of 51 \|", SUITES, LIBSTDCXX, r"new/.*[{,]map=49[,}](?s:.*)allocator/.*[{,]map=51[,}]"),
+    (r"`unordered_map` \| 49 of 49 \| 49 of 49 \|", SUITES, LIBSTDCXX, r"new/.*[{,]unordered_map=49[,}](?s:.*)allocator/.*[{,]unordered_map=49[,}]"),
+    (r"`vector` \| 111 of 111 \| 111 of 111 \|", SUITES, LIBSTDCXX, r"allocator/23_containers/\{vector=111,"),
+    (r"`basic_string` \| 227 of 227 \|", SUITES, LIBSTDCXX, r"basic_string=227$"),
 ]
 
 
@@ -100,7 +114,7 @@ def main():
     for says, page, source, code in CLAIMS:
         if not re.search(says, flat((ROOT / page).read_text("utf-8"))):
             faults.append(f"{page} does not say '{says}'")
-        if not re.search(code, (ROOT / source).read_text("utf-8")):
+        if not re.search(code, (ROOT / source).read_text("utf-8"), re.MULTILINE):
             faults.append(f"{source} has no '{code}', of which {page} says '{says}'")
     seen = "It takes 3.9 µs, half a nanosecond each, 7 GB/s, 1.5 times slower, 1.07 times as fast, 13.3 MiB, 5 % faster, 2 × that."
     seen += " A ratio of 2.3 ×, 2.4×, and 3.9\nµs."
