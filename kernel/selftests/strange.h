@@ -50,6 +50,8 @@ static long strange_tamalloc2(void)
 	__u64 size = strange();
 	long ret;
 
+	if (size > ps && size < USER_END)	/* more than there is memory */
+		flags &= ~TAMALLOC_POPULATE;
 	*args = (struct tamalloc_args) { size, flags, below(2) ? 0 : strange(),
 					 below(2) ? 0 : strange() };
 	ret = do_tamalloc2(below(4) ? args : nowhere(), below(2) ? sizeof(*args) : strange());
