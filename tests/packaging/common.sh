@@ -70,6 +70,10 @@ run() {   # STANDARD PROGRAM: the result type follows from the standard
     [[ $output =~ ^"tamalloc $version, $result::expected, back-end "(mmap|kernel)": ". ]] || fail "unexpected output"
 }
 
+section() { awk -v heading="$2" '/^##/ { inside = $0 == heading } inside' "$source/$1"; }   # PAGE HEADING
+# What stands in the fenced blocks of a language: < TEXT
+blocks() { awk -v language="$1" '$0 == "```" language { inside = 1; next } /^```$/ { inside = 0 } inside'; }
+
 configure_consumer() {   # STANDARD COMPILER FLAGS CMAKE_ARGUMENT...
     cmake -S "$here/consumer" -B consumer -G Ninja -DCMAKE_CXX_COMPILER="$2" -DCMAKE_CXX_STANDARD="$1" \
         -DCMAKE_CXX_FLAGS="$warnings $3" "${@:4}"

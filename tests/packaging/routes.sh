@@ -46,8 +46,7 @@ mutants_add_subdirectory() {
 # As docs/reference/cmake.md has it. FetchContent clones from this machine, and where the library is installed does not even do that.
 fetch_content() {
     copy_repository repository
-    awk '/^## / { here = $0 == "## FetchContent" } here && /^```cmake$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
-        "$source/docs/reference/cmake.md" | sed "s|URL|$work/repository|" > fetch.cmake
+    section docs/reference/cmake.md "## FetchContent" | blocks cmake | sed "s|URL|$work/repository|" > fetch.cmake
     grep -q "$work/repository" fetch.cmake || fail "docs/reference/cmake.md has no block for FetchContent: $(< fetch.cmake)"
     consume_with_cmake -DTAMALLOC_FETCHED="$work/fetch.cmake"
     [ -d consumer/_deps/tamalloc-src ] || fail "nothing was cloned"

@@ -8,19 +8,17 @@
 . "$(dirname "$0")/../packaging/common.sh"
 heading=$1 rot=$2 message=$3
 
-# Usage: blocks LANGUAGE: what stands in its fenced blocks
-blocks() { awk -v language="$1" '$0 == "```" language { inside = 1; next } /^```$/ { inside = 0 } inside'; }
-section() { awk -v heading="### $1" '/^##/ { inside = $0 == heading } inside' "$source/README.md"; }
+part() { section README.md "### $1" | blocks "$2"; }   # HEADING LANGUAGE
 
 route() {
     mkdir folder
     cd folder
     copy_source tamalloc
     awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$source/README.md" > main.cpp
-    section "$heading" | blocks ini > conanfile.txt
-    section "$heading" | blocks cmake > CMakeLists.txt
-    [[ -s CMakeLists.txt || ! -s conanfile.txt ]] || section Installed | blocks cmake > CMakeLists.txt
-    section "$heading" | blocks sh > commands
+    part "$heading" ini > conanfile.txt
+    part "$heading" cmake > CMakeLists.txt
+    [[ -s CMakeLists.txt || ! -s conanfile.txt ]] || part Installed cmake > CMakeLists.txt
+    part "$heading" sh > commands
     find . -maxdepth 1 -type f -empty -delete
     local runs
     runs=$(grep -c '/field$' commands) || fail "no command runs the program: $(cat commands)"

@@ -8,8 +8,7 @@ page=docs/reference/tamstat.md
 
 tamstat() {
     local lines packages targets target
-    mapfile -t lines < <(awk '/^## / { here = $0 == "## Installation" } here && $0 == "```sh" { inside = 1; next } /^```$/ { inside = 0 }
-        inside' "$source/$page")
+    mapfile -t lines < <(section $page "## Installation" | blocks sh)
     [ ${#lines[@]} = 4 ] || fail "$page has another number of commands: ${lines[*]}"
     read -ra packages <<< "${lines[0]#apt-get install }"
     quietly dpkg-query --status "${packages[@]}"
