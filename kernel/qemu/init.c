@@ -264,7 +264,7 @@ static void must_mount(const char *what, const char *where, const char *type)
 		give_up(where);
 }
 
-/* Drivers of a kernel that has them as modules; true: there were some. */
+/* Drivers of a kernel that has them as modules. */
 static void load_modules(void)
 {
 	struct dirent **entries;
