@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -108,6 +109,12 @@ struct FallingRounding : Base<FallingRounding> {   // not monotone
         return n > 50'000 && n <= 60'000 ? 65'536 : MmapSource<>::rounded(n);
     }
 };
+struct WideObserver : Base<WideObserver> {
+    template<class Sink> result<void> for_each_populated(std::span<const std::byte> bytes, Sink&& sink) const {
+        sink(std::span(bytes.data(), bytes.size() + 1));
+        return {};
+    }
+};
 struct BlindObserver : Base<BlindObserver> {
     template<class Sink> result<void> for_each_populated(std::span<const std::byte>, Sink&&) const { return {}; }
 };
@@ -141,6 +148,7 @@ TEST_CASE("the kit names each broken promise") {
     CHECK(names(check_page_source<DirtyRemap>(), "Z: what remap adds"));
     CHECK(names(check_page_source<FallingRounding>(), "monotone"));
     CHECK(names(check_page_source<BlindObserver>(), "covers all"));
+    CHECK(names(check_page_source<WideObserver>(), "stays in the range"));
 }
 
 TEST_CASE("a failing source fails once, when told, and counts what is out") {
