@@ -29,7 +29,7 @@ struct Use {
 
 // Counts in a table that is indexed by whatever comes, and remembers names. Nothing of it is freed one by one.
 Use handle_request(tamalloc::ZeroedResource& arena) {
-    tamalloc::pmr::vector<std::uint32_t> counts(256 * mib / sizeof(std::uint32_t), &arena);
+    tamalloc::pmr::vector<std::uint32_t> counts(64 * mib / sizeof(std::uint32_t), &arena);
     std::pmr::map<std::uint32_t, std::pmr::string> names(&arena);   // of std, which takes any resource
     const auto kib_at_first = committed_kib(counts);
     for (std::uint32_t i = 0; i < 1000; ++i) {
@@ -47,15 +47,15 @@ Use handle_request(tamalloc::ZeroedResource& arena) {
 int main() {
     tamalloc::MemoryResource<Pages> pages;
     const std::pmr::vector<double> standard(16 * mib / sizeof(double), &pages);
-    const tamalloc::pmr::vector<double> ours(1024 * mib / sizeof(double), &pages);
+    const tamalloc::pmr::vector<double> ours(256 * mib / sizeof(double), &pages);
     std::printf("std::pmr::vector, 16 MiB: %zu KiB committed\n", committed_kib(standard));
-    std::printf("tamalloc::pmr::vector on the same resource, 1024 MiB: %zu KiB committed\n", committed_kib(ours));
+    std::printf("tamalloc::pmr::vector on the same resource, 256 MiB: %zu KiB committed\n", committed_kib(ours));
     bool good = committed_kib(ours) == 0;
 
     tamalloc::ArenaResource<Pages> arena;
     for (int request = 1; request <= 3; ++request) {
         const auto [kib_at_first, kib_at_last, names] = handle_request(arena);
-        std::printf("request %d: a table of 256 MiB, %zu KiB committed at first, %zu KiB at last, %zu names\n", request,
+        std::printf("request %d: a table of 64 MiB, %zu KiB committed at first, %zu KiB at last, %zu names\n", request,
                     kib_at_first, kib_at_last, names);
         good = good && kib_at_first == 0 && kib_at_last < 1024 && names == 10;
         arena.release();   // what was touched goes back, whatever it was for

@@ -103,7 +103,7 @@ static_assert(noexcept(std::declval<Allocator<int>&>().construct(std::declval<in
 static_assert(!noexcept(std::declval<Allocator<int>&>().construct(std::declval<Throwing*>(), 1)));
 
 TEST_CASE("a vector has the values that std::vector has, and touches only what is written") {
-    const std::size_t n = 1 << 22;
+    const std::size_t n = 1 << 20;
     tamalloc::vector<double> v(n);
     if (support::asserts_residency) CHECK(resident(v) == 0);
     CHECK(v.front() == 0.0);
@@ -307,7 +307,7 @@ TEST_CASE("the standard containers take it") {
     std::map<int, std::string, std::less<>, Allocator<std::pair<const int, std::string>>> map;
     std::unordered_map<int, Big, std::hash<int>, std::equal_to<>, Allocator<std::pair<const int, Big>>> table(100'000);
     std::basic_string<char, std::char_traits<char>, Allocator<char>> string(1 << 20, 'x');
-    std::vector<bool, Allocator<bool>> bits(10'000'000);
+    std::vector<bool, Allocator<bool>> bits(1'000'000);
     std::vector<std::vector<std::complex<double>, Allocator<std::complex<double>>>> nested(4);
     for (int i = 0; i < 1000; ++i) {
         map[i] = std::to_string(i);

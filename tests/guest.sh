@@ -21,7 +21,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 # Under emulation these take minutes, and they test nothing that depends on the kernel's side.
-left_out="*up to 1 GiB*,*hundred thousand*,*in a storm*,*from several threads at once*,the kit *,blocks read zero*"
+left_out="*up to 1 GiB*,*ten thousand processes*,*in a storm*,*from several threads at once*,the kit *,blocks read zero*"
 left_out+=",every choice of options keeps*,*KernelSource keeps the contract<*MmapOptions{*,*cut off anywhere*"
 
 # Before Linux 6.7 a kernel does not tell the zero page from memory nor where huge pages end, and to look costs 8 bytes for each

@@ -232,29 +232,22 @@ TEST_CASE("sums that do not fit stop at the top instead of starting over") {
     CHECK(totals.committed == ~std::uint64_t{0});
 }
 
-TEST_CASE("a hundred thousand processes are all listed once and their sums are right") {
+TEST_CASE("ten thousand processes are all listed once and their sums are right") {
     const FakeProc proc;
-    constexpr int ids = 100'000;
-    // Each takes a page of memory where the directory is in memory; else there are some among the ids of threads.
-    const int step = std::filesystem::space(proc.root).available > std::uintmax_t{1} << 30 ? 1 : 100;
+    constexpr int count = 10'000, step = 10;
     FakeProcess process;
     process.pages = (std::uint64_t{1} << 47) / 4096;   // 128 TiB each
-    for (int id = 1; id <= ids; ++id) {
+    for (int id = step; id <= count * step; id += step) {
         const auto name = std::to_string(id);
-        if (id % step == 0) {
-            std::filesystem::create_directory(proc.root / name);
-            proc.write(name + "/status", process.status(id));
-        } else {
-            std::filesystem::create_symlink(std::to_string(step), proc.root / name);
-        }
+        std::filesystem::create_directory(proc.root / name);
+        proc.write(name + "/status", process.status(id));
     }
-    const int count = ids / step;
     pid_t expected = 0;
     bool right = true;
     const auto view = view_of(proc, StatsField::memory);
     for (const auto& stats : view) right = right && stats.pid == (expected += step) && stats.committed == 250 * 4096;
     CHECK(right);
-    CHECK(expected == ids);
+    CHECK(expected == count * step);
     CHECK_FALSE(view.error());
     const auto totals = proc.open().system_totals().value();
     CHECK(totals.processes == static_cast<std::uint64_t>(count));
