@@ -42,7 +42,7 @@ static_assert(name_of(MappingKind::none) == "none" && name_of(MappingKind::other
 
 namespace {
 
-constexpr std::size_t area_size = 64 << 20;
+const std::size_t area_size = 16'384 * support::page;
 
 // Anonymous memory, single pages.
 class Area {

@@ -676,23 +676,24 @@ TEST_CASE("where memory is charged when it is mapped, only what is used is charg
     const auto* const at = v.data();
     CHECK(v.capacity() == (gib << 6) / sizeof(std::uint64_t));
     CHECK(Strict::charged <= 2 * mib + page);
-    for (std::uint64_t i = 2; i <= 3 * mib; ++i) v.push_back(i);
-    CHECK(Strict::charged >= 24 * mib);
-    CHECK(Strict::charged <= 40 * mib);
+    constexpr std::uint64_t n = mib;
+    for (std::uint64_t i = 2; i <= n; ++i) v.push_back(i);
+    CHECK(Strict::charged >= 8 * mib);
+    CHECK(Strict::charged <= 14 * mib);
     CHECK(v.data() == at);
     v.resize(100 * mib / sizeof(std::uint64_t));   // to the last page, without the room for more that is usual
     CHECK(Strict::charged == 100 * mib);
     CHECK(v.try_resize(v.size() + 1).error() == std::errc::not_enough_memory);
     CHECK_THROWS_AS(v.push_back(1), tamalloc::AllocationFailure);
     CHECK(v.size() == 100 * mib / sizeof(std::uint64_t));
-    CHECK(v[3 * mib - 1] == 3 * mib);
-    CHECK(v[3 * mib] == 0);
+    CHECK(v[n - 1] == n);
+    CHECK(v[n] == 0);
     v.shrink_to_fit();
     CHECK(v.capacity() == v.size());
-    CHECK(v[3 * mib - 1] == 3 * mib);
+    CHECK(v[n - 1] == n);
     Strict::limit = 300 * mib;
     v.resize(v.size() + 1);
-    CHECK(v[3 * mib - 1] == 3 * mib);
+    CHECK(v[n - 1] == n);
     CHECK(v.back() == 0);
 }
 
@@ -786,7 +787,7 @@ TEST_CASE("failure at any call leaves the vector as it was, and nothing behind")
         }
         CHECK(plan.live_blocks == 0);
     }
-    CHECK(n > 8);
+    CHECK(n > 6);          // where pages are large there are few blocks
     CHECK(failures > 2);   // where twice the room is refused, less will do
 }
 
@@ -796,7 +797,7 @@ TEST_CASE("addresses that are used again, and neighbours, are no danger") {
         std::vector<SparseVector<std::uint16_t, S>> vectors(4, SparseVector<std::uint16_t, S>({.reserve = 256}));
         std::vector<std::vector<std::uint16_t>> models(4);
         bool good = true;
-        for (int step = 0; step < 20'000; ++step) {
+        for (int step = 0; step < 5000; ++step) {
             const auto i = random() % 4, j = random() % 4;
             const std::size_t n = random() % 700;
             auto& v = vectors[i];

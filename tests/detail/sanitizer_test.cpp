@@ -9,13 +9,14 @@
 #include <cstddef>
 #include <cstring>
 
+#include "support.hpp"
 #include "tamalloc/mmap_source.hpp"
 #include "tamalloc/recycling_source.hpp"
 #include "tamalloc/testing.hpp"
 
 TEST_CASE("what map returns is addressable, whatever was poisoned there before") {
     const tamalloc::MmapSource<> source;
-    for (const std::size_t n : {std::size_t{4096}, std::size_t{12288}, std::size_t{1} << 20}) {
+    for (const std::size_t n : {support::page, 3 * support::page, 256 * support::page}) {
         for (int round = 0; round < 4; ++round) {   // the kernel likes to reuse the address
             const auto block = source.map(n, 1);
             REQUIRE(block.has_value());
