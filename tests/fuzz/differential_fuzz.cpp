@@ -28,6 +28,7 @@
 #include "fuzz/arguments.hpp"   // parse, repeat
 #include "nasty_resource.hpp"   // NastyResource
 #include "tamalloc/allocator.hpp"
+#include "tamalloc/error.hpp"                   // result
 #include "tamalloc/memory_resource.hpp"         // pmr::Allocator
 #include "tamalloc/testing/nasty_sources.hpp"   // AdjacentSource, LifoSource
 
@@ -333,26 +334,38 @@ std::optional<std::uint64_t> first_difference(std::uint64_t seed, std::uint64_t 
     return std::nullopt;
 }
 
+// One of the nasty sources, the same as long as there is a block. Not a parameter of the containers: each of them is compiled once.
+struct NastySource : LifoSource {
+    static inline bool adjacent = false;
+
+    [[nodiscard]] tamalloc::result<std::byte*> map(std::size_t n, std::size_t align) const noexcept {
+        return adjacent ? AdjacentSource{}.map(n, align) : LifoSource{}.map(n, align);
+    }
+    void unmap(std::byte* p, std::size_t n) const noexcept {
+        if (adjacent) AdjacentSource{}.unmap(p, n);
+        else LifoSource{}.unmap(p, n);
+    }
+};
+static_assert(LifoSource::granularity() == AdjacentSource::granularity());
+
 struct Kind {
     std::string name;
     std::optional<std::uint64_t> (*first_difference)(std::uint64_t seed, std::uint64_t steps);
+    bool adjacent = false;
     std::uint64_t operations = 0;
 };
 
-template<class T, Zeroing Zero = Zeroing::value_init, class Source = LifoSource>
-using Tested = tamalloc::Allocator<T, Source, AllocatorOptions{.page_threshold = 1, .zero = Zero}>;
-
-template<template<class...> class C, class T, class Source>
-void add_policies(std::vector<Kind>& kinds, const std::string& name) {
-    using enum Zeroing;
-    kinds.push_back({name + " value_init", first_difference<C<T, Tested<T, value_init, Source>>, C<T>>});
-    kinds.push_back({name + " zero_copies", first_difference<C<T, Tested<T, zero_copies, Source>>, C<T>>});
-    kinds.push_back({name + " eager", first_difference<C<T, Tested<T, eager, Source>>, C<T>>});
-}
+template<class T, Zeroing Zero = Zeroing::value_init>
+using Tested = tamalloc::Allocator<T, NastySource, AllocatorOptions{.page_threshold = 1, .zero = Zero}>;
 
 template<template<class...> class C, class T> void add_sequence(std::vector<Kind>& kinds, const std::string& name) {
-    add_policies<C, T, LifoSource>(kinds, name + " lifo");
-    add_policies<C, T, AdjacentSource>(kinds, name + " adjacent");
+    using enum Zeroing;
+    for (const bool adjacent : {false, true}) {
+        const auto prefix = name + (adjacent ? " adjacent" : " lifo");
+        kinds.push_back({prefix + " value_init", first_difference<C<T, Tested<T, value_init>>, C<T>>, adjacent});
+        kinds.push_back({prefix + " zero_copies", first_difference<C<T, Tested<T, zero_copies>>, C<T>>, adjacent});
+        kinds.push_back({prefix + " eager", first_difference<C<T, Tested<T, eager>>, C<T>>, adjacent});
+    }
 }
 
 std::vector<Kind> all_kinds() {
@@ -400,6 +413,7 @@ int main(int argc, char** argv) {
         std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
         std::fflush(stdout);   // a crash must not take it along
         for (auto& kind : kinds) {
+            NastySource::adjacent = kind.adjacent;
             if (const auto step = kind.first_difference(seed, share)) {
                 std::printf("%s differs from std: seed %llu, step %llu; to repeat: --steps %llu --seed %llu\n",
                             kind.name.c_str(), static_cast<unsigned long long>(seed),
