@@ -19,11 +19,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# STANDARD COMPILER [FLAG]: each compiler, standard library and standard. What a route takes of them: `kits` build the program of two
-# units, `quick_kits` of the two as one, in half the time.
-all_kits=("20 g++-12" "23 g++-12" "20 clang++-19 -stdlib=libc++" "23 clang++-19 -stdlib=libc++")
-kits=("${all_kits[0]}" "${all_kits[3]}")
-quick_kits=("${all_kits[1]}" "${all_kits[2]}")
+# STANDARD COMPILER [FLAG]: each compiler, standard library and standard.
+kits=("20 g++-12" "23 g++-12" "20 clang++-19 -stdlib=libc++" "23 clang++-19 -stdlib=libc++")
+as_one=ON   # the two units of the program, in half the time
 warnings="-Wall -Wextra -pedantic -Werror"
 version=$(sed -n 's/^#define TAMALLOC_VERSION_STRING "\(.*\)"$/\1/p' "$root/include/tamalloc/version.hpp")
 
@@ -80,9 +78,8 @@ configure_consumer() {   # STANDARD COMPILER FLAGS CMAKE_ARGUMENT...
 }
 
 consume_with_cmake() {   # CMAKE_ARGUMENT...
-    local kit standard compiler flags as_one=OFF
-    for kit in "${kits[@]}" as_one "${quick_kits[@]}"; do
-        if [ "$kit" = as_one ]; then as_one=ON; continue; fi
+    local kit standard compiler flags
+    for kit in "${kits[@]}"; do
         read -r standard compiler flags <<< "$kit"
         rm -rf consumer
         quietly configure_consumer "$standard" "$compiler" "$flags" -DCMAKE_UNITY_BUILD=$as_one "$@"
@@ -93,8 +90,8 @@ consume_with_cmake() {   # CMAKE_ARGUMENT...
 
 consume_with_compiler() {   # FLAG...
     local kit standard compiler flags units=("$here"/consumer/{main,other}.cpp)
-    for kit in "${kits[@]}" as_one "${quick_kits[@]}"; do
-        if [ "$kit" = as_one ]; then units=(-include "$here"/consumer/{other,main}.cpp); continue; fi
+    [ $as_one = OFF ] || units=(-include "${units[1]}" "${units[0]}")
+    for kit in "${kits[@]}"; do
         read -r standard compiler flags <<< "$kit"
         # shellcheck disable=SC2086 # lists of flags
         "$compiler" -std=c++"$standard" $flags $warnings "$@" "${units[@]}" -o consumer

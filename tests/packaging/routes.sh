@@ -13,12 +13,13 @@ find_package() {
     cp -r /usr/include/tl private/include
     cp -r /usr/share/cmake/tl-expected private/share/cmake
     local wanted=-DWANTED_VERSION=${version%.*}
-    kits=("${all_kits[0]}") quick_kits=()
+    local all=("${kits[@]}")
+    kits=("${all[0]}")
     consume_with_cmake -DCMAKE_PREFIX_PATH="$work/moved;$work/private" "$wanted"
     quietly ninja -C consumer -t deps
     grep -q "^ *$work/private/include/tl/expected.hpp$" log || fail "another tl::expected than that of CMake"
 
-    kits=("${all_kits[@]:1}")
+    kits=("${all[@]:1}")
     consume_with_cmake -DCMAKE_PREFIX_PATH="$work/moved" "$wanted"
 }
 mutants_find_package() {
@@ -70,14 +71,13 @@ pkg_config() {
     [ "$(pkg-config --modversion tamalloc)" = "$version" ] || fail "tamalloc.pc has another version than version.hpp"
     local flags
     read -r -a flags <<< "$(pkg-config --cflags --libs tamalloc)"
-    kits=("${all_kits[@]}") quick_kits=()
     consume_with_compiler "${flags[@]}"
 }
 mutants_pkg_config() { mutant 'another version' cmake/tamalloc.pc.in 's/@PROJECT_VERSION@/0.0.9/'; }
 
-# The route that all others end in: each compiler with each standard.
+# The route that all others end in: two units, which every compiler has to link.
 include_folder() {
-    kits=("${all_kits[@]}") quick_kits=()
+    as_one=OFF
     consume_with_compiler -I"$source/include"
 }
 # The build has a target that compiles each header alone.
