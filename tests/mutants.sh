@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 [ $# -gt 0 ] || set -- g++-12
-compile=("$@" -O1 -w)
+compile=("$@" -O0 -w)
 [[ " $* " == *" -std="* ]] || compile+=(-std=c++20)
 
 dir=$(mktemp -d)
