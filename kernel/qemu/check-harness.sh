@@ -202,6 +202,10 @@ rm "$small/kernel/patches/9.9/expected-skips"
 echo 'x: b ?' >"$small/kernel/patches/9.9/expected-skips-arm64"
 expect 'a skip that is expected on arm64' 1 'expected-skips does not name' guest "$skip; $ends" test --plant none
 rm "$small/kernel/patches/9.9/expected-skips-arm64"
+echo 'x: b ?' >"$small/kernel/patches/9.9/expected-skips-no-debug"
+expect 'a skip that is expected without --debug' 0 'pass' guest "$skip; $ends" test --plant none
+expect 'and with it' 1 'expected-skips does not name' guest "$skip; $ends" test --plant none --debug
+rm "$small/kernel/patches/9.9/expected-skips-no-debug"
 expect 'QEMU complains' 2 'QEMU: exit status 1, first' guest 'echo first >&2; echo second >&2; exit 1' test --plant none
 expect 'QEMU is killed' 2 'QEMU: exit status 137' guest 'kill -KILL $$' test --plant none
 expect 'QEMU does not end' 124 'no end after 1 s; the last to start was x' \
