@@ -158,6 +158,7 @@ check_patched() {   # CYCLES [--debug]
     "$root/kernel/qemu/tamk" build 6.12 "${@:2}"
     build "patched$debug" "$root/build/kernel/6.12/out${debug#-}"
     run "patched$debug" "$@"
+    if grep -a '^# this kernel has no' "$work/patched$debug.out"; then die "the tests do not find that the kernel is patched"; fi
 }
 
 mkdir -p "$work"

@@ -220,7 +220,7 @@ def judge(data):
     if failures:
         return 1   # what is compared below may be missing
     records = dict(parsed)["processes records"]
-    has_score = any(record["oom_score"] is not None for record in records["processes"])
+    has_score = "# this kernel has no vm.tamstat_scope" not in lines   # the patched one, which tells a module
     compared = [line.split()[1:] for line in lines if line.startswith("process ")]
     check(len(compared) == 4, f"compared are {compared}")
     for what, pid in compared:
