@@ -31,7 +31,8 @@ static void tam_count(struct tam_list *list)
 	const struct tam_record *r = &list->record;
 
 	list->listed++;
-	list->totals.processes += r->reserved != 0;
+	/* In execve what is reserved may be 0 for a moment: mprotect_fixup() of the stack. */
+	list->totals.processes += r->reserved || r->committed;
 	tam_add(&list->totals.reserved, r->reserved);
 	tam_add(&list->totals.committed, r->committed);
 }

@@ -211,11 +211,11 @@ int tam_read_next(const struct file *file, unsigned int *nr, struct tam_record *
 		int err = tam_read_pid(file, pid, record);
 
 		put_pid(pid);
-		if (!err)
-			return 0;
+		cond_resched();		/* pread() at an offset comes here again and again */
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
+		if (!err)
+			return 0;
 	}
 	return -ESRCH;
 }

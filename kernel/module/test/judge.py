@@ -72,7 +72,7 @@ def check_processes(name, listing):
     pids = [record["pid"] for record in processes]
     check(all(a < b for a, b in zip(pids, pids[1:])), f"{name}: pids are not in order: {pids}")
     sums = {
-        "processes": sum(record["reserved"] != 0 for record in processes),
+        "processes": sum(record["reserved"] + record["committed"] != 0 for record in processes),
         "reserved": sum(record["reserved"] for record in processes),
         "committed": sum(record["committed"] for record in processes),
     }
